@@ -1,0 +1,1 @@
+//! Call control as pure machines: legs and the switch over them

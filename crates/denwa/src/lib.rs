@@ -1,0 +1,1 @@
+//! A SIP softphone library: one small typed API over signalling, call control and audio

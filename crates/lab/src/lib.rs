@@ -1,0 +1,1 @@
+//! A world in a box: virtual clock, bad networks and a small PBX for tests

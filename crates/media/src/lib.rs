@@ -1,0 +1,1 @@
+//! The audio path: RTP, codecs, jitter buffer, devices and the media thread

@@ -1,0 +1,1 @@
+//! SDP text and the offer/answer model as pure functions

@@ -1,0 +1,1 @@
+//! Tests against real SIP peers; `./dev interop` runs them.
