@@ -1,0 +1,4 @@
+//! What transactions and dialogs are used for: small machines, driven by the endpoint.
+
+pub mod answering;
+pub mod registration;

@@ -1,0 +1,15 @@
+//! Endpoints against each other and against scripted peers, in virtual time. One scenario a file.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod world;
+
+mod answer;
+mod bad_input;
+mod call;
+mod cancel;
+mod hostile;
+mod offers;
+mod random;
+mod register;
+mod requests;
+mod transport;
