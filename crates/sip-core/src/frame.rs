@@ -91,7 +91,8 @@ impl StreamFramer {
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Option<Frame>, FrameError> {
         match self.state {
-            State::Head { seen: 0 } if matches!(self.buffer.first(), Some(b'\r')) => Ok(self.keep_alive()),
+            // A CR and something else than LF begins no message either, as the head will find.
+            State::Head { seen: 0 } if matches!(self.buffer[..], [b'\r'] | [b'\r', b'\n', ..]) => Ok(self.keep_alive()),
             State::Head { seen } => self.head(seen),
             State::Body { len, fault } => self.body(len, fault),
             State::Lost => Ok(None),
@@ -112,12 +113,7 @@ impl StreamFramer {
                 self.half_ping = half;
                 return None;
             }
-            [b'\r', b'\n', ..] => 0,
-            // A CR and something: no message begins so, as the head will find.
-            _ => {
-                self.state = State::Head { seen: 1 };
-                return None;
-            }
+            _ => 0,
         };
         self.buffer.advance(ping.max(2));
         Some(if ping > 0 { Frame::KeepAlivePing } else { Frame::KeepAlivePong })

@@ -1,6 +1,6 @@
 //! Header names: long, compact and unknown (RFC 3261 §7.3.1, §7.3.3).
 
-use crate::scan;
+use crate::{message::MAX_HEADER_NAME, scan};
 use bytes::Bytes;
 use std::{cmp::Ordering, fmt, hash, str::FromStr};
 
@@ -184,18 +184,18 @@ impl fmt::Debug for OtherName {
     }
 }
 
-/// The text is not a token.
+/// The text is not a token of at most [`MAX_HEADER_NAME`] bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a header name is a token")]
+#[error("a header name is a token of at most {MAX_HEADER_NAME} bytes")]
 pub struct NotAName;
 
 impl Name {
     /// A name known at compile time, such as `X-Call-Tag`.
     ///
     /// # Panics
-    /// When `text` is not a token.
+    /// When `text` is not a token of at most [`MAX_HEADER_NAME`] bytes.
     pub fn from_static(text: &'static str) -> Name {
-        assert!(scan::is_token(text), "a header name is a token: {text:?}");
+        assert!(is_name(text), "a header name is a short token: {text:?}");
         Code::of(text.as_bytes()).name().unwrap_or(Name::Other(OtherName(Bytes::from_static(text.as_bytes()))))
     }
 
@@ -209,8 +209,12 @@ impl FromStr for Name {
     type Err = NotAName;
 
     fn from_str(text: &str) -> Result<Name, NotAName> {
-        if scan::is_token(text) { Ok(Name::from_token(Bytes::copy_from_slice(text.as_bytes()))) } else { Err(NotAName) }
+        if is_name(text) { Ok(Name::from_token(Bytes::copy_from_slice(text.as_bytes()))) } else { Err(NotAName) }
     }
+}
+
+fn is_name(text: &str) -> bool {
+    scan::is_token(text) && text.len() <= MAX_HEADER_NAME
 }
 
 impl fmt::Display for Name {

@@ -52,9 +52,9 @@ impl Builder<Request> {
     pub(super) fn request(method: &str, uri: impl Display) -> Self {
         let mut builder = Self::new();
         builder.start = builder.write(format_args!("{method} {uri} SIP/2.0"));
-        // A method is a token and a URI has no spaces; a text that came in as one and never was read may have.
+        // A method is a token and a URI visible ASCII; the text of a faulty request that is rebuilt need not be.
         let inner = builder.start.start + method.len() + 1..builder.start.end - " SIP/2.0".len();
-        builder.text[inner].iter_mut().filter(|c| c.is_ascii_whitespace()).for_each(|c| *c = b'_');
+        builder.text[inner].iter_mut().filter(|c| !c.is_ascii_graphic()).for_each(|c| *c = b'_');
         builder
     }
 }
@@ -213,7 +213,8 @@ impl<M: Build> Builder<M> {
     fn write(&mut self, value: impl Display) -> Range<usize> {
         let from = self.text.len();
         write!(Line(&mut self.text), "{value}").ok();
-        from..self.text.len()
+        let blank = self.text[from..].iter().take_while(|c| matches!(c, b' ' | b'\t')).count();
+        from + blank..self.text.len()
     }
 
     fn write_bytes(&mut self, value: &[u8]) -> Range<usize> {

@@ -328,7 +328,7 @@ fn find_colon(line: &[u8]) -> usize {
 }
 
 fn start_line(line: &[u8]) -> Result<StartLine, Fault> {
-    if memchr(b'\r', line).is_some() {
+    if memchr::memchr2(b'\r', 0, line).is_some() {
         return Err(Fault::StartLine);
     }
     if let Some(rest) = strip_version(line, b' ') { status_line(rest, line.len()) } else { request_line(line) }
@@ -365,7 +365,7 @@ fn request_line(line: &[u8]) -> Result<StartLine, Fault> {
     let uri = &line[method_end + 1..];
     let uri_len = memchr(b' ', uri).ok_or(Fault::StartLine)?;
     let version = &uri[uri_len + 1..];
-    if uri_len == 0 || uri[..uri_len].iter().any(|c| *c < b' ' || *c == 0x7f) {
+    if uri_len == 0 || !uri[..uri_len].iter().all(u8::is_ascii_graphic) {
         return Err(Fault::StartLine);
     }
     if !version.eq_ignore_ascii_case(b"SIP/2.0") {

@@ -84,6 +84,7 @@ fn start_lines() {
         ("INVITE sip:a\tb SIP/2.0\r\n\r\n", Some(Fault::StartLine)),
         ("INVITE sip:a\rb SIP/2.0\r\n\r\n", Some(Fault::StartLine)),
         ("INVITE sip:a\0b SIP/2.0\r\n\r\n", Some(Fault::StartLine)),
+        ("INVITE sip:é SIP/2.0\r\n\r\n", Some(Fault::StartLine)),
         ("SIP/2.0 200 O\rK\r\n\r\n", Some(Fault::StartLine)),
         ("IN@ITE sip:a SIP/2.0\r\n\r\n", Some(Fault::StartLine)),
         (" INVITE sip:a SIP/2.0\r\n\r\n", Some(Fault::StartLine)),
@@ -226,6 +227,22 @@ fn building() {
     assert!(without.body().is_empty() && !without.has(&Name::ContentType));
     let response = Response::builder(StatusCode::OK, Some("Fine\r\nEvil: 1")).reason("So\nso").build();
     assert_eq!(response.as_bytes(), "SIP/2.0 200 So so\r\nContent-Length: 0\r\n\r\n");
+}
+
+#[test]
+fn what_is_built_can_always_be_read() {
+    let uri = Uri::sip(Host::V4([192, 0, 2, 1].into()));
+    let blanks = " ".repeat(70_000);
+    let long = Request::builder(Method::Options, &uri).header(Name::Subject, format_args!("{blanks}x{blanks}")).build();
+    assert_eq!(long.value(&Name::Subject), Some("x"));
+    let name = |n: usize| "X".repeat(n).parse::<Name>();
+    let named = Request::builder(Method::Options, &uri).header(name(MAX_HEADER_NAME).unwrap(), 1).build();
+    assert_eq!(named.iter().count(), 2);
+    assert!(name(MAX_HEADER_NAME + 1).is_err());
+    let many = (0..2 * MAX_HEADERS).fold(named.rebuild(), |b, n| b.header(Name::Subject, n)).build();
+    assert_eq!(many.iter().count(), 2 * MAX_HEADERS + 2);
+    let large = many.rebuild().body("text/plain", vec![b'x'; 2 * MAX_MESSAGE]).build();
+    assert_eq!(large.body().len(), 2 * MAX_MESSAGE);
 }
 
 #[test]

@@ -179,9 +179,10 @@ impl SipUri {
     fn params_agree(&self, other: &SipUri, decisive: &[&str]) -> bool {
         let fold = |text: &str| escape::canonical(text).to_ascii_lowercase();
         self.params().all(|(name, value)| {
-            let theirs = other.params().find(|(n, _)| fold(n) == fold(name));
-            match theirs {
-                Some((_, theirs)) => theirs.map(fold) == value.map(fold),
+            let mut theirs = other.params().filter(|(n, _)| fold(n) == fold(name)).map(|(_, theirs)| theirs).peekable();
+            match theirs.peek() {
+                // A name that stands twice, which it should not, agrees with either.
+                Some(_) => theirs.any(|theirs| theirs.map(fold) == value.map(fold)),
                 None => !decisive.contains(&fold(name).as_str()),
             }
         })

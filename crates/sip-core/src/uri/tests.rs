@@ -21,6 +21,7 @@ fn rfc3261_19_1_4_equivalent() {
         ),
         ("sip:a@[2001:db8::1]", "sip:a@[2001:DB8:0::1]"),
         ("sip:a@example.com.", "SIP:a@example.com"),
+        ("sip:a@example.com;b=1;b=2", "sip:a@example.com;b=2;b=1"),
     ] {
         assert!(uri(a).equivalent(&uri(b)) && uri(b).equivalent(&uri(a)), "{a} {b}");
     }

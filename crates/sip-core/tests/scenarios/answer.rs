@@ -129,3 +129,26 @@ fn a_late_offer_call_does_not_invite_reliable_responses() {
     let (_, invite) = world.catch_request(Method::Invite);
     assert!(!invite.has_token(Name::Supported, "100rel"));
 }
+
+#[test]
+fn a_fork_that_answers_after_the_call_has_ended_is_acknowledged_and_ended_too() {
+    let mut world = World::new(7);
+    world.node("alice", "10.0.0.1:5060");
+    world.peer("bob", "10.0.0.2:5060");
+    let a = dial(&mut world);
+    let (packet, _) = world.catch_request(Method::Invite);
+    world.answer(&packet, 200, "one", &[(Name::Contact, "<sip:one@10.0.0.2>")], Some(ANSWER));
+    world.catch_request(Method::Ack);
+    world.on(0, |e, now| e.hang_up(now, a, vec![])).unwrap();
+    let (bye, _) = world.catch_request(Method::Bye);
+    world.answer(&bye, 200, "one", &[], None);
+    world.wait(0, "Ended");
+    world.answer(&packet, 200, "two", &[(Name::Contact, "<sip:two@10.0.0.2>")], Some(ANSWER));
+    let (_, ack) = world.catch_request(Method::Ack);
+    let (bye, request) = world.catch_request(Method::Bye);
+    assert_eq!((ack.uri_str(), request.uri_str()), ("sip:two@10.0.0.2", "sip:two@10.0.0.2"));
+    world.answer(&bye, 200, "two", &[], None);
+    world.settle();
+    assert!(world.events(0).is_empty());
+    world.assert_idle();
+}

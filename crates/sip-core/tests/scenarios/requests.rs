@@ -124,3 +124,20 @@ fn a_bye_that_nobody_answers_ends_after_64_t1() {
     world.settle();
     world.assert_idle();
 }
+
+#[test]
+fn a_request_older_than_the_last_one_gets_500() {
+    let mut world = World::new(8);
+    world.node("alice", "10.0.0.1:5060");
+    let bob = world.peer("bob", "10.0.0.2:5060");
+    let a = call_peer(&mut world);
+    let statuses = [10, 12, 11, 12].map(|number| {
+        let options = in_dialog(&world, a, "OPTIONS", number, b"");
+        // Each of a branch of its own.
+        let unique = format!("z9hG4bKunique{}", world.caught.len());
+        let options = String::from_utf8(options).unwrap().replace("z9hG4bKOPTIONS", &format!("{unique}{number}"));
+        world.inject(bob, addr("10.0.0.1:5060"), options);
+        world.catch_response().status().code()
+    });
+    assert_eq!(statuses[..3], [200, 200, 500]);
+}

@@ -237,3 +237,17 @@ fn a_dialog_asks_for_the_address_of_its_proxy_once() {
     let (packet, _) = world.catch_request(Method::Bye);
     assert_eq!(packet.to, proxy);
 }
+
+#[test]
+fn a_host_that_answers_503_by_tcp_is_not_asked_again_by_udp() {
+    let mut world = World::new(11);
+    world.node("alice", "10.0.0.1:5060");
+    world.peer("bob", "10.0.0.2:5060");
+    dial(&mut world, "sip:bob@10.0.0.2", large());
+    let (packet, _) = world.catch_request(Method::Invite);
+    assert_eq!(packet.transport, Transport::Tcp);
+    world.answer(&packet, 503, "b", &[], None);
+    world.settle();
+    assert_eq!(world.events(0), ["Refused 503 Service Unavailable", "Ended"]);
+    assert!(world.caught.iter().all(|packet| packet.transport == Transport::Tcp), "the ACK alone");
+}

@@ -1,0 +1,322 @@
+//! The words of call control: what goes into a leg and what comes out of it.
+use sdp::{Agreed, SessionDescription};
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+use thiserror::Error;
+
+/// One call leg. Never reused within a [`Switch`](crate::Switch).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LegId(pub u64);
+
+impl fmt::Display for LegId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "leg {}", self.0)
+    }
+}
+
+/// What the user wants of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Command {
+    /// Take an incoming call.
+    Answer,
+    /// Turn an incoming call down with this status, 300 to 699.
+    Reject(u16),
+    /// End the call, whatever its state.
+    HangUp,
+    /// Fall silent at once and ask the peer to wait. [`Event::Held`] when it has agreed.
+    Hold,
+    /// Talk again. [`Event::Resumed`] when the peer has agreed.
+    Resume,
+    /// Send silence (true), or the microphone again (false). The peer is not told.
+    Mute(bool),
+    /// Send keys to the peer by RFC 4733.
+    Dtmf(Digits),
+}
+
+impl Command {
+    /// What it asks, as [`Misuse::doing`] says it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Answer => "answer",
+            Self::Reject(_) => "reject",
+            Self::HangUp => "hang up",
+            Self::Hold => "hold",
+            Self::Resume => "resume",
+            Self::Mute(_) => "mute",
+            Self::Dtmf(_) => "send keys",
+        }
+    }
+}
+
+/// What the dialog told us: the SIP endpoint's session events, one to one, without message text.
+///
+/// A description is the body of type `application/sdp` as it came; what is wrong with it is the leg's affair.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Signal {
+    /// 101 to 199 to our INVITE.
+    Progress {
+        /// The status code.
+        status: u16,
+        /// The description, where there is one: early media.
+        sdp: Option<Vec<u8>>,
+    },
+    /// 2xx to our INVITE: the answer, or the offer if our INVITE had none.
+    Answered {
+        /// The description.
+        sdp: Option<Vec<u8>>,
+    },
+    /// 300 to 699 to our INVITE.
+    Refused {
+        /// The final status code.
+        status: u16,
+    },
+    /// No final response to our INVITE ever came, or it could not be sent.
+    Lost(Loss),
+    /// The caller gave up before we answered.
+    Cancelled,
+    /// The ACK to a 2xx of ours, with the answer if the 2xx had the offer.
+    Acknowledged {
+        /// The description.
+        sdp: Option<Vec<u8>>,
+    },
+    /// A re-INVITE or an UPDATE with a description; without one only ever a re-INVITE: it asks for our offer.
+    Offer {
+        /// The description.
+        sdp: Option<Vec<u8>>,
+    },
+    /// 2xx to our re-INVITE.
+    OfferAnswered {
+        /// The description.
+        sdp: Option<Vec<u8>>,
+    },
+    /// 300 to 699 to our re-INVITE.
+    OfferRefused {
+        /// The final status code; 408 also for a timeout of our own, 503 for a transport that failed.
+        status: u16,
+        /// From `Retry-After`.
+        retry_after: Option<Duration>,
+    },
+    /// The peer hung up.
+    Bye,
+    /// Nothing is left of the session: our BYE or CANCEL is through, or the endpoint gave the session up.
+    Ended,
+}
+
+/// How a request of ours got lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Loss {
+    /// Nobody answered it in time.
+    Timeout,
+    /// It could not be sent: no address, no route, connection refused.
+    Network,
+}
+
+/// What to do, in order. The SIP half mirrors the endpoint's calls one to one; a description goes out as its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Action {
+    /// Send an INVITE, with this offer or without.
+    Invite {
+        /// Our offer; `None` asks the callee for one.
+        sdp: Option<SessionDescription>,
+    },
+    /// Answer an incoming INVITE provisionally.
+    Ring {
+        /// 180.
+        status: u16,
+    },
+    /// Answer an incoming INVITE with 200.
+    Accept {
+        /// Our answer, or our offer where the INVITE had none.
+        sdp: SessionDescription,
+    },
+    /// Answer an incoming INVITE with this final status.
+    Refuse {
+        /// 300 to 699.
+        status: u16,
+    },
+    /// End the session by CANCEL or BYE, whichever is right now.
+    HangUp,
+    /// Send a re-INVITE with this offer.
+    Offer {
+        /// Our offer.
+        sdp: SessionDescription,
+    },
+    /// Answer the peer's re-INVITE or UPDATE with 200.
+    AnswerOffer {
+        /// Our answer, or our offer where the peer asked for one.
+        sdp: SessionDescription,
+    },
+    /// Refuse the peer's re-INVITE or UPDATE.
+    RefuseOffer {
+        /// 488, 491, 500 or 481.
+        status: u16,
+    },
+    /// Send the ACK to the 2xx that had the offer.
+    AnswerLate {
+        /// Our answer.
+        sdp: SessionDescription,
+    },
+    /// Let the sound flow like this from now on. `direction` in it is what the microphone and the ear shall do, which is
+    /// less than what was agreed while the call is on hold.
+    Media(Box<Agreed>),
+    /// Send silence instead of the microphone, or no longer.
+    Mute(bool),
+    /// Queue these keys for the wire.
+    Dtmf(Digits),
+    /// No more sound on this leg; its sockets are free.
+    StopMedia,
+}
+
+/// What a front end wants to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Event {
+    /// A call came in and waits for an answer.
+    Incoming,
+    /// The callee's phone rings.
+    Ringing,
+    /// The callee's side already sends sound: an announcement, a ring-back tone.
+    EarlyMedia,
+    /// The call was answered, by whichever side had to.
+    Answered,
+    /// Our hold is agreed.
+    Held,
+    /// Our hold is over, and that is agreed.
+    Resumed,
+    /// The peer refused our hold. The call goes on as it was.
+    HoldRefused {
+        /// Its status code; 488 where its answer could not be used.
+        status: u16,
+    },
+    /// The peer refused to end our hold. The call stays held.
+    ResumeRefused {
+        /// Its status code; 488 where its answer could not be used.
+        status: u16,
+    },
+    /// The peer does not listen any more.
+    RemoteHeld,
+    /// The peer listens again.
+    RemoteResumed,
+    /// The microphone is off (true) or on.
+    Muted(bool),
+    /// The leg is over, for ever. The last event of every leg.
+    Ended(EndReason),
+}
+
+/// Why a leg is over. Prints as a sentence for the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum EndReason {
+    /// We hung up.
+    #[error("you hung up")]
+    LocalHangup,
+    /// The peer hung up.
+    #[error("the other side hung up")]
+    RemoteHangup,
+    /// We gave up before an answer.
+    #[error("you cancelled the call")]
+    Cancelled,
+    /// The caller gave up before our answer.
+    #[error("missed call")]
+    Missed,
+    /// We turned the incoming call down.
+    #[error("you declined the call ({status})")]
+    Declined {
+        /// The status sent.
+        status: u16,
+    },
+    /// The callee's side turned our call down.
+    #[error("{}", refusal(*.status))]
+    Refused {
+        /// Its status code.
+        status: u16,
+    },
+    /// It rang too long: nobody answered.
+    #[error("nobody answered")]
+    NoAnswer,
+    /// Nobody answers our requests.
+    #[error("the other side cannot be reached: no response")]
+    Timeout,
+    /// Our requests cannot be sent.
+    #[error("the other side cannot be reached: the network failed")]
+    Network,
+    /// The peer no longer knows the call, or the endpoint lost it.
+    #[error("the call was lost")]
+    Lost,
+    /// Both sides have no codec in common.
+    #[error("no common codec")]
+    NoCommonCodec,
+    /// The peer's session description cannot be used.
+    #[error("the other side sent an unusable session description")]
+    BadDescription,
+}
+
+/// The common statuses of RFC 3261 §21 in a user's words.
+fn refusal(status: u16) -> String {
+    let words = match status {
+        300..=399 => "the number has moved",
+        401 | 407 => "the password was not accepted",
+        403 => "the call is not allowed",
+        404 | 604 => "no such number",
+        408 | 480 => "not available",
+        484 => "the number is incomplete",
+        486 | 600 => "busy",
+        488 | 606 => "no common codec",
+        603 => "declined",
+        500..=599 => "the server cannot place the call",
+        _ => "the call was refused",
+    };
+    format!("{words} ({status})")
+}
+
+/// A command that the leg cannot carry out in its state. It changed nothing; the caller is to blame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[error("cannot {doing}: {state}")]
+pub struct Misuse {
+    /// What was asked: `hold`, `answer` ...
+    pub doing: &'static str,
+    /// Why it cannot be: `the call is not answered yet` ...
+    pub state: &'static str,
+}
+
+/// Keys to send: `0` to `9`, `*`, `#`, `A` to `D`; 1 to [`Digits::MAX`] of them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Digits(String);
+
+impl Digits {
+    /// The most keys at once.
+    pub const MAX: usize = 64;
+
+    /// The keys as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Digits {
+    type Err = InvalidDigits;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDigits> {
+        let text = text.to_ascii_uppercase();
+        if text.is_empty() || text.len() > Self::MAX {
+            return Err(InvalidDigits);
+        }
+        let key = |byte: u8| matches!(byte, b'0'..=b'9' | b'*' | b'#' | b'A'..=b'D');
+        if text.bytes().all(key) { Ok(Self(text)) } else { Err(InvalidDigits) }
+    }
+}
+
+impl fmt::Display for Digits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Not 1 to [`Digits::MAX`] keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("keys are 0 to 9, *, # and A to D, at most 64 at once")]
+pub struct InvalidDigits;
