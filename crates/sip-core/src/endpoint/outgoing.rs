@@ -92,6 +92,8 @@ pub(super) struct Outgoing {
     asked: Option<Question>,
     resolve: Option<ResolveId>,
     pub(super) at: Option<(TransactionId, Flow)>,
+    /// What was sent last. Over a reliable transport its transaction is gone before a challenge is read (Timers D, K: 0).
+    sent: Option<Request>,
     /// A transport that the account forces is not changed for size.
     forced: bool,
     streamed: bool,
@@ -147,6 +149,7 @@ impl Endpoint {
             asked: None,
             resolve: None,
             at: None,
+            sent: None,
             forced,
             streamed: false,
             provisional: false,
@@ -232,11 +235,12 @@ impl Endpoint {
             }
             return;
         }
-        match self.transactions.request(now, flow, request) {
+        match self.transactions.request(now, flow, request.clone()) {
             Some(transaction) => {
                 self.users.insert(transaction, User::Outgoing(id));
                 if let Some(outgoing) = self.outgoing.get_mut(&id) {
                     outgoing.at = Some((transaction, flow));
+                    outgoing.sent = Some(request);
                 }
             }
             None => {
@@ -287,7 +291,7 @@ impl Endpoint {
         }
         if matches!(status.code(), 401 | 407)
             && self.wants_more(id)
-            && self.answer_challenge(id, transaction, &response)
+            && self.answer_challenge(id, &response)
         {
             if let Some(account) = self.outgoing.get(&id).and_then(|outgoing| outgoing.account) {
                 self.learn_address(account, &response, flow);
@@ -384,9 +388,9 @@ impl Endpoint {
     }
 
     /// Takes the challenge to the account's credentials; whether the request can be sent again.
-    fn answer_challenge(&mut self, id: OutgoingId, transaction: TransactionId, response: &Response) -> bool {
+    fn answer_challenge(&mut self, id: OutgoingId, response: &Response) -> bool {
         let Some(outgoing) = self.outgoing.get_mut(&id) else { return false };
-        let Some(sent) = self.transactions.sent(transaction) else { return false };
+        let Some(sent) = &outgoing.sent else { return false };
         let Some(account) = outgoing.account.and_then(|account| self.accounts.get_mut(&account)) else { return false };
         outgoing.challenges += 1;
         if outgoing.challenges > MAX_CHALLENGES {

@@ -143,7 +143,7 @@ pub(crate) fn fact(message: &Message, key: &str) -> String {
         ("uri", part) => message.as_request().and_then(|r| uri_part(&r.uri().ok()?, part)),
         ("status", _) => message.as_response().map(|r| r.status().to_string()),
         ("reason", _) => message.as_response().map(|r| r.reason().to_owned()),
-        ("vias", _) => Some(fields.all::<Via<'_>>().map(|via| via.unwrap()).count().to_string()),
+        ("vias", _) => Some(fields.all::<Via<'_>>().filter(Result::is_ok).count().to_string()),
         ("via", part) => fields.top_via().ok().and_then(|via| match part {
             "transport" => Some(via.transport().to_owned()),
             "host" => Some(via.host().to_owned()),
@@ -162,7 +162,7 @@ pub(crate) fn fact(message: &Message, key: &str) -> String {
             "q" => Some(address.q().to_string()),
             part => uri_part(&address.uri().ok()?, part),
         }),
-        ("contacts", _) => Some(fields.all::<Contact<'_>>().map(|contact| contact.unwrap()).count().to_string()),
+        ("contacts", _) => Some(fields.all::<Contact<'_>>().filter(Result::is_ok).count().to_string()),
         ("call-id", _) => fields.call_id().ok().map(Into::into),
         ("cseq", _) => fields.cseq().ok().map(|cseq| cseq.to_string()),
         ("max-forwards", _) => fields.get::<MaxForwards>().ok().map(|n| n.to_string()),

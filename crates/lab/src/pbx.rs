@@ -1,0 +1,307 @@
+//! A small PBX: registrar, calls between its users, and numbers that are machines.
+//!
+//! [`Pbx`] is the layer: packets and time in, packets out, no socket and no clock. It lives in a
+//! [`World`](crate::world::World), or behind real sockets in a [`Server`].
+//!
+//! ```text
+//!  packets ──► Endpoint ──► REGISTER ──► Guard ──► Registrar
+//!     │            └──────► INVITE ────► Guard ──► dial plan ──► Bridge: a call between two users
+//!     │                                                └───────► Attendant: a call to a machine
+//!     └──────────────────── RTP ─────────────────────────────────────► Sound
+//! ```
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+use sip_core::endpoint::{self, Endpoint, Flow, Misuse, RequestId, ServerId, SessionId, Transport};
+use sip_core::method::Method;
+
+mod auth;
+mod bridge;
+mod calls;
+mod config;
+mod description;
+mod events;
+mod register;
+mod registrar;
+mod server;
+mod service;
+pub(crate) mod sound;
+mod tone;
+
+pub use config::{Config, Service, User};
+pub use registrar::Binding;
+pub use server::{Server, View};
+
+use crate::packet::{Packet, Protocol};
+use crate::world::Host;
+use calls::{Call, Kind};
+use service::Attendant;
+
+/// Names a call; never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId(u64);
+
+/// A call as an observer sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CallInfo {
+    /// Its name.
+    pub id: CallId,
+    /// The user who called, or the number of the machine that did.
+    pub from: String,
+    /// What was dialled.
+    pub to: String,
+    /// Answered, and not over.
+    pub talking: bool,
+    /// The keys that the phone has pressed, if it talks to a machine: RFC 4733 events and INFO.
+    pub keys: String,
+}
+
+/// Why the PBX does not call somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CannotCall {
+    /// No such user, or no phone of theirs is registered.
+    #[error("nobody is registered under that name")]
+    NotRegistered,
+    /// As many calls as [`Config::max_calls`] allows.
+    #[error("too many calls")]
+    TooManyCalls,
+    /// [`Service::NoAnswer`] and [`Service::Refuse`] cannot call.
+    #[error("that service cannot call")]
+    NotCallable,
+}
+
+/// What a [`Pbx`] waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Why {
+    /// A timer of SIP.
+    Sip(endpoint::Why),
+    /// A binding runs out.
+    Binding,
+    /// The next frame of a tune.
+    Sound,
+    /// A call has rung, or lasted, as long as it may.
+    Call,
+}
+
+/// The PBX as a layer. After every call of a method with `now`, drain [`Pbx::poll_transmit`] and arm one timer for
+/// [`Pbx::poll_timeout`].
+#[derive(Debug)]
+pub struct Pbx {
+    config: Config,
+    here: SocketAddr,
+    endpoint: Endpoint,
+    guard: auth::Guard,
+    registrar: registrar::Registrar,
+    calls: BTreeMap<CallId, Call>,
+    by_session: BTreeMap<SessionId, CallId>,
+    /// RTP ports of calls, RTCP being one above.
+    by_port: BTreeMap<u16, CallId>,
+    free_ports: VecDeque<SocketAddr>,
+    /// Requests of one side of a call that the other side was asked.
+    relayed: BTreeMap<RequestId, ServerId>,
+    next_call: u64,
+    changes: u64,
+    rng: ChaCha8Rng,
+    out: VecDeque<Packet>,
+}
+
+impl Pbx {
+    /// A PBX that hears SIP at `here`, by UDP and TCP, and RTP at the addresses of `rtp`, whose ports are even, RTCP one
+    /// port above each.
+    pub fn new(config: Config, here: SocketAddr, rtp: impl IntoIterator<Item = SocketAddr>) -> Self {
+        let mut rng = ChaCha8Rng::from_seed(config.seed);
+        let mut seed = [0; 32];
+        rng.fill_bytes(&mut seed);
+        let mut sip = endpoint::Config::new(seed);
+        sip.user_agent = concat!("denwa-lab/", env!("CARGO_PKG_VERSION")).to_owned();
+        sip.allow = {
+            use Method::{Ack, Bye, Cancel, Info, Invite, Message, Options, Prack, Register, Update};
+            vec![Invite, Ack, Cancel, Bye, Options, Info, Update, Prack, Message, Register]
+        };
+        sip.supported = Vec::new();
+        let terms = registrar::Terms {
+            default_expires: config.default_expires,
+            min_expires: config.min_expires,
+            max_expires: config.max_expires,
+            max_contacts: config.max_contacts,
+        };
+        Self {
+            endpoint: Endpoint::new(sip),
+            guard: auth::Guard::new(&config, &mut rng),
+            registrar: registrar::Registrar::new(terms),
+            config,
+            here,
+            calls: BTreeMap::new(),
+            by_session: BTreeMap::new(),
+            by_port: BTreeMap::new(),
+            free_ports: rtp.into_iter().collect(),
+            relayed: BTreeMap::new(),
+            next_call: 0,
+            changes: 0,
+            rng,
+            out: VecDeque::new(),
+        }
+    }
+
+    /// Takes what has arrived: SIP, or sound at one of the RTP ports.
+    pub fn handle_packet(&mut self, now: Instant, packet: Packet) {
+        let transport = match packet.protocol {
+            Protocol::Udp => Transport::Udp,
+            Protocol::Tcp => Transport::Tcp,
+        };
+        if packet.to.port() != self.here.port() {
+            self.sound(now, &packet);
+            return;
+        }
+        let flow = Flow { transport, local: self.here, remote: packet.from };
+        match packet.protocol {
+            Protocol::Udp => self.endpoint.handle_datagram(now, flow, packet.bytes),
+            Protocol::Tcp => self.endpoint.handle_stream(now, flow, packet.bytes),
+        }
+        self.settle(now);
+    }
+
+    /// A connection has closed, or could not be opened; or a datagram could not be delivered.
+    pub fn handle_closed(&mut self, now: Instant, protocol: Protocol, remote: SocketAddr) {
+        let transport = match protocol {
+            Protocol::Udp => Transport::Udp,
+            Protocol::Tcp => Transport::Tcp,
+        };
+        let flow = Flow { transport, local: self.here, remote };
+        if protocol == Protocol::Tcp {
+            self.registrar.close(flow);
+            self.changes += 1;
+        }
+        self.endpoint.handle_closed(now, flow);
+        self.settle(now);
+    }
+
+    /// The time of [`Pbx::poll_timeout`] has come.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.endpoint.handle_timeout(now);
+        if self.registrar.expire(now) {
+            self.changes += 1;
+        }
+        for call in self.calls.values_mut() {
+            if let Kind::Called(attendant) | Kind::Calling(attendant) = &mut call.kind
+                && attendant.poll_timeout().is_some_and(|due| due <= now)
+            {
+                attendant.handle_timeout(now, &mut self.endpoint);
+            }
+            if call.deadline <= now {
+                // What is not over by now ends in the time that SIP gives a BYE.
+                call.deadline = now + self.config.max_talking;
+                call.give_up(now, &mut self.endpoint);
+            }
+        }
+        self.settle(now);
+    }
+
+    /// The next packet to send.
+    pub fn poll_transmit(&mut self) -> Option<Packet> {
+        self.out.pop_front()
+    }
+
+    /// When [`Pbx::handle_timeout`] is wanted, and what for.
+    pub fn poll_timeout(&self) -> Option<(Instant, Why)> {
+        let sip = self.endpoint.poll_timeout().map(|(due, why)| (due, Why::Sip(why)));
+        let binding = self.registrar.poll_timeout().map(|due| (due, Why::Binding));
+        let calls = self.calls.values().flat_map(|call| {
+            let sound = match &call.kind {
+                Kind::Called(attendant) | Kind::Calling(attendant) => attendant.poll_timeout(),
+                Kind::Bridge(_) => None,
+            };
+            [sound.map(|due| (due, Why::Sound)), Some((call.deadline, Why::Call))].into_iter().flatten()
+        });
+        sip.into_iter().chain(binding).chain(calls).min_by_key(|(due, _)| *due)
+    }
+
+    /// Who is registered where, by user name.
+    pub fn bindings(&self) -> impl Iterator<Item = (&str, &Binding)> {
+        self.registrar.all()
+    }
+
+    /// The calls that there are.
+    pub fn calls(&self) -> impl Iterator<Item = CallInfo> {
+        self.calls.iter().map(|(id, call)| CallInfo {
+            id: *id,
+            from: call.from.clone(),
+            to: call.to.clone(),
+            talking: call.is_talking(),
+            keys: call.keys().to_owned(),
+        })
+    }
+
+    /// Grows whenever bindings or calls may look different.
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Lets a machine call a user, under a number of its own: the phone that registered last rings.
+    ///
+    /// # Errors
+    /// When nobody can be called; nothing happens then.
+    pub fn call(&mut self, now: Instant, service: Service, number: &str, user: &str) -> Result<CallId, CannotCall> {
+        if matches!(service, Service::NoAnswer | Service::Refuse(_)) {
+            return Err(CannotCall::NotCallable);
+        }
+        let bindings = self.registrar.bindings(user);
+        let latest = bindings.iter().max_by_key(|binding| binding.expires_at);
+        let binding = latest.ok_or(CannotCall::NotRegistered)?.clone();
+        let rtp = self.take_port().ok_or(CannotCall::TooManyCalls)?;
+        let mut rng = self.child_rng();
+        let local = description::Local::new(rtp, &mut rng);
+        let offer = Attendant::offer(local, service, &self.config.encodings);
+        let invite = self.invite_to(user, &binding, self.identity(number), Some(offer));
+        let session = self.endpoint.invite(now, invite);
+        let attendant = Attendant::new(session, service, self.config.encodings.clone(), local, rng);
+        let id = self.add_call(now, number, user, Kind::Calling(attendant), [session]);
+        self.by_port.insert(rtp.port(), id);
+        self.settle(now);
+        Ok(id)
+    }
+
+    /// Ends a call, on both sides. False when there is none of that name.
+    pub fn hang_up(&mut self, now: Instant, id: CallId) -> bool {
+        let Some(call) = self.calls.get_mut(&id) else { return false };
+        call.give_up(now, &mut self.endpoint);
+        self.settle(now);
+        true
+    }
+}
+
+impl Host for Pbx {
+    fn handle_packet(&mut self, now: Instant, packet: Packet) {
+        Pbx::handle_packet(self, now, packet);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        Pbx::handle_timeout(self, now);
+    }
+
+    fn poll_transmit(&mut self) -> Option<Packet> {
+        Pbx::poll_transmit(self)
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        Pbx::poll_timeout(self).map(|(due, _)| due)
+    }
+
+    fn why(&self) -> String {
+        format!("{:?}", Pbx::poll_timeout(self).map(|(_, why)| why))
+    }
+}
+
+/// A command can come too late, when the other side has just ended it: then its end is on its way as an event.
+fn told(result: Result<(), Misuse>) {
+    if let Err(misuse) = result {
+        tracing::debug!(%misuse, "a command came too late");
+    }
+}
