@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 /// The most steps of one run.
-const MAX_STEPS: usize = 1_000;
+const MAX_STEPS: usize = 300;
 
 /// Runs a model: the first byte chooses which, each pair after it is a step.
 ///

@@ -1,1 +1,84 @@
-//! A SIP softphone library: one small typed API over signalling, call control and audio
+//! A SIP softphone: signalling, call control and sound behind one small typed API.
+//!
+//! ```no_run
+//! use denwa::{Account, Audio, Event, Phone};
+//! # async fn job() -> Result<(), Box<dyn std::error::Error>> {
+//! let (phone, mut events) = Phone::builder().audio(Audio::System).start().await?;
+//! let me = phone.register(Account::new("sip:alice@example.com".parse()?).password("secret")).await?;
+//! let call = me.dial("sip:bob@example.com".parse()?).await?;
+//! call.answered().await?; // resolves on the 2xx; the error says which refusal came instead
+//! call.dtmf("12#".parse()?).await?;
+//! call.hold().await?; // resolves when the other side has agreed
+//! let carol = me.dial("sip:carol@example.com".parse()?).await?;
+//! carol.answered().await?;
+//! carol.hangup().await?;
+//! call.resume().await?;
+//! while let Some(event) = events.next().await {
+//!     if let Event::Incoming(ring) = event {
+//!         ring.answer().await?;
+//!     }
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! ```text
+//!    Phone, AccountHandle, Call, Incoming        handles: sugar
+//!            │ Command                ▲ Event, Snapshot
+//!            ▼                        │
+//!          driver ── one tokio task: sip_core::Endpoint, call::Switch, media::Engine
+//!            │                        ▲
+//!            ▼ transmits              │ arrivals
+//!          net ── UDP, TCP, DNS       media ── its own thread: RTP, codecs, device
+//! ```
+//!
+//! # The three words
+//! - [`Command`] is the one door in: [`Phone::send`]. Every method of a handle ends there.
+//! - [`Event`] is what happened, in order: [`Events`]. A slow reader does not make memory grow; see [`Events`]' module
+//!   rules in short: the coming, the answer and the end of a call are never dropped, levels are told by their newest
+//!   value, and above [`KEPT_MAX`] unread events new calls are refused.
+//! - [`Snapshot`] is all there is to draw, at any time: [`Phone::snapshot`].
+//!
+//! # When a future resolves
+//! When what was asked is *agreed*: [`Call::answered`] on the 2xx, [`Call::hold`] on the answer to the re-INVITE,
+//! [`Phone::register`] on the registrar's 200, [`Incoming::answer`] on the caller's ACK. Dropping a future does not take the
+//! request back. On an error the call is still yours, unless the error says that it ended.
+//!
+//! # When handles are dropped
+//! Nothing happens: calls go on, accounts stay registered. When the last handle and [`Events`] are both gone the phone
+//! ends as with [`Phone::shutdown`], in the background. When only [`Events`] is gone, nobody can see a call come in: it is
+//! refused with 480.
+//!
+//! # What there is not
+//! Transfer, park and conference; TLS, SRTP and ICE; presence and messages. Video.
+//!
+//! # Logs
+//! Through `tracing`. Nothing private, that is number, name, password or address, is logged above `trace`.
+
+mod account;
+mod audio;
+mod board;
+mod builder;
+
+mod command;
+mod driver;
+mod error;
+mod event;
+mod events;
+mod handle;
+mod net;
+mod seed;
+
+pub use account::{Account, DEFAULT_EXPIRES, Transport};
+pub use audio::Audio;
+pub use builder::{DEFAULT_MAX_CALLS, PhoneBuilder};
+pub use command::{Command, Digits, Done, MAX_DIGITS, Reject};
+pub use error::Error;
+pub use event::{
+    AccountId, AccountState, CallChange, CallId, CallState, Direction, EndReason, Event, Phase, Quality, Registration,
+    Snapshot,
+};
+pub use events::{Events, KEPT_MAX, LOSSY_MAX};
+pub use handle::{AccountHandle, Call, Incoming, Phone};
+pub use media::Device;
+pub use sdp::Codec;
+pub use sip_core::uri::{Uri, UriError};

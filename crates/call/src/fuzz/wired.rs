@@ -10,6 +10,9 @@ use sdp::{Codec, SessionDescription};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+/// More messages than any run needs to come to rest.
+const MAX_MESSAGES: usize = 2_000;
+
 pub(super) fn run(steps: impl Iterator<Item = (u8, u8)>) {
     let mut world = World { now: epoch(), phones: [Phone::new(1), Phone::new(2)], calls: Vec::new() };
     for (what, how) in steps {
@@ -33,6 +36,8 @@ struct Call {
     caller: usize,
     /// Whether the caller has seen the 2xx: then it hangs up by BYE, before by CANCEL.
     answered: bool,
+    /// The last description that each side sent.
+    said: [Option<SessionDescription>; 2],
     /// Whether the INVITE had no offer, so that the ACK to its 2xx comes from the leg.
     late: bool,
 }
@@ -131,10 +136,15 @@ impl World {
             let Some(call) = self.calls.iter_mut().find(|call| call.legs[who] == Some(leg)) else {
                 panic!("{leg} belongs to no call");
             };
-            let body = |sdp: SessionDescription| Some(sdp.to_string().into_bytes());
+            let said = &mut call.said[who];
+            let mut body = |sdp: SessionDescription| {
+                let text = sdp.to_string().into_bytes();
+                follows(said.replace(sdp), said.as_ref());
+                Some(text)
+            };
             let to = 1 - who;
             match action {
-                Action::Invite { sdp } => call.wires[to].push_back(Message::Invite(sdp.and_then(body))),
+                Action::Invite { sdp } => call.wires[to].push_back(Message::Invite(sdp.and_then(&mut body))),
                 Action::Ring { status } => call.send(to, Signal::Progress { status, sdp: None }),
                 Action::Accept { sdp } => call.send(to, Signal::Answered { sdp: body(sdp) }),
                 Action::Refuse { status } => call.send(to, Signal::Refused { status }),
@@ -162,12 +172,15 @@ impl World {
 
     /// All messages arrive, all pauses end: then both sides of every call see the same.
     fn settle(&mut self) {
+        let mut messages = 0;
         for _ in 0..40 {
             for index in 0..self.calls.len() {
                 for who in [0, 1, 0, 1, 0, 1] {
                     while !self.calls[index].wires[who].is_empty() {
                         self.deliver(index, who);
                         self.check();
+                        messages += 1;
+                        assert!(messages < MAX_MESSAGES, "they come to rest");
                     }
                 }
             }
@@ -210,6 +223,15 @@ impl Call {
     fn send(&mut self, to: usize, signal: Signal) {
         self.wires[to].push_back(Message::Signal(signal));
     }
+}
+
+/// RFC 3264 §8: the same version says the same, any change counts up by one, and slots stay.
+fn follows(before: Option<SessionDescription>, after: Option<&SessionDescription>) {
+    let (Some(before), Some(after)) = (before, after) else { return };
+    let version = |sdp: &SessionDescription| sdp.origin.version.parse::<u64>().expect("ours is a number");
+    assert_eq!(version(after), version(&before) + u64::from(*after != before), "{before}{after}");
+    assert_eq!(after.origin.session_id, before.origin.session_id);
+    assert!(after.media.len() >= before.media.len());
 }
 
 fn signal(phone: &mut Phone, call: &Call, who: usize, now: Instant, signal: Signal) {

@@ -356,6 +356,19 @@ fn hold_and_resume_on_the_wire() {
     assert_eq!(leg.view().agreed.unwrap().direction, Direction::SendOnly);
 }
 
+/// RFC 3264 §8.3.2: what the answer called Opus is called so in every later offer.
+#[test]
+fn an_answer_binds_the_offers_that_follow() {
+    let opus = "v=0\no=- 1 1 IN IP4 198.51.100.7\nc=IN IP4 198.51.100.7\nm=video 9002 RTP/AVP 31\n\
+        m=audio 9000 RTP/AVP 107\na=rtpmap:107 opus/48000/2\n";
+    let leg = with(rung(Some(opus.into())), [command(Command::Answer), ack(None)]);
+    let (_, out) = leg.step(epoch(), command(Command::Hold));
+    let Some(Output::Do(Action::Offer { sdp })) = out.last() else { panic!("{out:?}") };
+    assert_eq!(sdp.origin.version, "2");
+    assert_eq!(sdp.media.iter().map(|media| media.port).collect::<Vec<_>>(), [0, 4000]);
+    assert!(sdp.media[1].lines.values("rtpmap").any(|map| map == "107 opus/48000/2"), "{sdp}");
+}
+
 #[test]
 fn mute_lasts_from_the_first_moment_to_the_last() {
     let mut leg = dialed(false);

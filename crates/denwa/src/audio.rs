@@ -1,0 +1,62 @@
+//! Where sound comes from and goes to.
+use crate::error::Error;
+use media::{Device, Engine, EngineConfig};
+use std::fmt;
+use std::path::PathBuf;
+use tokio::sync::mpsc;
+
+/// The microphone and the speaker of a phone.
+#[non_exhaustive]
+pub enum Audio {
+    /// The system's default devices.
+    System,
+    /// None: silence is sent, what comes is thrown away. Calls are otherwise whole.
+    None,
+    /// Files in the place of devices.
+    File {
+        /// A WAV file, any rate, played over and over into calls; silence without one.
+        play: Option<PathBuf>,
+        /// A WAV file that is written with what is heard; whole after [`shutdown`](crate::Phone::shutdown).
+        record: Option<PathBuf>,
+    },
+    /// A device of your own.
+    Custom(Box<dyn Device>),
+}
+
+impl fmt::Debug for Audio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::System => "System",
+            Self::None => "None",
+            Self::File { .. } => "File",
+            Self::Custom(_) => "Custom",
+        })
+    }
+}
+
+/// The UDP ports for RTP and RTCP: the dynamic range below the one that systems take for other sockets.
+const PORTS: std::ops::Range<u16> = 16_384..32_768;
+
+/// Starts the media thread; what it hears goes to `sound`. Opening a device may take seconds, so it has a thread for that.
+pub(crate) async fn start(audio: Audio, seed: [u8; 32], sound: mpsc::Sender<media::Event>) -> Result<Engine, Error> {
+    let started = tokio::task::spawn_blocking(move || start_blocking(audio, seed, sound)).await;
+    started.unwrap_or(Err(Error::Closed)) // the runtime is going down
+}
+
+fn start_blocking(audio: Audio, seed: [u8; 32], sound: mpsc::Sender<media::Event>) -> Result<Engine, Error> {
+    let failed = |detail| Error::Audio { doing: "opening the sound device", detail };
+    let devices: Box<dyn Device> = match audio {
+        Audio::System => Box::new(media::System::default()),
+        Audio::None => Box::new(media::Null::default()),
+        Audio::File { play, record } => {
+            let file = play.into_iter().fold(media::File::default(), media::File::play);
+            Box::new(record.into_iter().fold(file, media::File::record))
+        }
+        Audio::Custom(device) => device,
+    };
+    let on_event = Box::new(move |event| {
+        // A full queue means that the driver is far behind; the media thread never waits for it.
+        let _ = sound.try_send(event);
+    });
+    Engine::start(EngineConfig { devices, seed, ports: PORTS, on_event }).map_err(|error| failed(error.to_string()))
+}

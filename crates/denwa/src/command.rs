@@ -1,0 +1,122 @@
+//! The one door into the phone. Every method of a handle ends in a [`Command`], so a record of commands replays a
+//! session.
+use crate::account::Account;
+use crate::error::Error;
+use crate::event::{AccountId, CallId};
+use sip_core::uri::Uri;
+use std::fmt;
+use std::str::FromStr;
+
+/// What a program asks of the phone; each is answered by [`Done`] when it is *agreed*, or by an error.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Command {
+    /// Make an account known, without registering it. Answered at once with [`Done::Account`].
+    AddAccount(Account),
+    /// Register, or register anew. Answered when the registrar has said 200, or with its refusal. A refusal that may pass
+    /// is retried by itself; the [`Registration`](crate::Registration) events tell.
+    Register(AccountId),
+    /// Give up the binding. Answered when the registrar has agreed or no answer came.
+    Unregister(AccountId),
+    /// Unregister if need be and forget the account; its calls go on.
+    RemoveAccount(AccountId),
+    /// Call someone. Answered with [`Done::Call`] as soon as the call exists; how it goes on is told by events.
+    Dial {
+        /// Through which account; `None` calls the address directly, as nobody.
+        account: Option<AccountId>,
+        /// Whom. A URI without user or with a bare number as user goes as it is.
+        to: Uri,
+    },
+    /// Answer an incoming call. Any call that is active is held first. Answered when the caller has acknowledged.
+    Answer(CallId),
+    /// Reject an incoming call.
+    Reject(CallId, Reject),
+    /// Hold. Answered when the other side has agreed.
+    Hold(CallId),
+    /// Take a held call back. Answered when the other side has agreed.
+    Resume(CallId),
+    /// Send no sound (true) or send again (false); the other side is not told.
+    Mute(CallId, bool),
+    /// Send digits, RFC 4733. Answered when they are queued for the wire, where each takes about 150 ms.
+    Dtmf(CallId, Digits),
+    /// End the call whatever its state: CANCEL, BYE or a refusal. Answered when the other side has agreed or 32 s
+    /// have passed.
+    HangUp(CallId),
+    /// Hang up all calls, unregister all accounts, wait at most a few seconds for the answers, stop.
+    Shutdown,
+}
+
+/// What a [`Command`] led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Done {
+    /// What was asked is agreed.
+    Agreed,
+    /// The account exists.
+    Account(AccountId),
+    /// The call exists.
+    Call(CallId),
+}
+
+/// How to reject a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reject {
+    /// 486: busy here; a server may go on to voice mail.
+    Busy,
+    /// 603: declined, everywhere.
+    Decline,
+    /// 480: not available now.
+    Unavailable,
+}
+
+impl Reject {
+    /// The status code on the wire.
+    #[must_use]
+    pub fn status(self) -> u16 {
+        match self {
+            Self::Busy => 486,
+            Self::Decline => 603,
+            Self::Unavailable => 480,
+        }
+    }
+}
+
+/// At most this many digits in one [`Digits`].
+pub const MAX_DIGITS: usize = 64;
+
+/// Keypad digits: `0`-`9`, `*`, `#`, `A`-`D`; 1 to [`MAX_DIGITS`] of them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Digits(String);
+
+impl Digits {
+    /// As text, letters in upper case.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Digits {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let invalid = |detail: String| Error::Invalid { what: "a string of keypad digits", detail };
+        if text.is_empty() {
+            return Err(invalid("it is empty".into()));
+        }
+        if text.len() > MAX_DIGITS {
+            return Err(invalid(format!("it has more than {MAX_DIGITS} digits")));
+        }
+        match text.chars().find(|c| !matches!(c.to_ascii_uppercase(), '0'..='9' | '*' | '#' | 'A'..='D')) {
+            Some(stranger) => Err(invalid(format!("{stranger:?} is not on a keypad; use 0-9, *, #, A-D"))),
+            None => Ok(Self(text.to_ascii_uppercase())),
+        }
+    }
+}
+
+/// Digits are often a PIN: they do not print.
+impl fmt::Debug for Digits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digits({} of them)", self.0.len())
+    }
+}

@@ -1,0 +1,187 @@
+//! What the switch says: actions go to the endpoint and the sound, one to one; events go to the board, the queue and
+//! the futures that wait.
+use super::Driver;
+use super::waiting::Want;
+use crate::error::Error;
+use crate::event::{CallChange, CallId, EndReason, Event, Phase};
+use crate::handle::Incoming;
+use bytes::Bytes;
+use call::{Action, LegId};
+use sdp::SessionDescription;
+use sip_core::StatusCode;
+use sip_core::endpoint::{Misuse, SessionId};
+use std::time::Instant;
+
+impl Driver {
+    pub(super) fn act(&mut self, now: Instant, leg: LegId, action: Action) {
+        match action {
+            Action::Invite { sdp } => return self.invite(now, leg, sdp),
+            Action::Media(agreed) => return self.configure(leg, *agreed),
+            Action::Mute(muted) => {
+                if let Some(stream) = self.lines.stream(leg) {
+                    self.engine.set_muted(stream, muted);
+                }
+                return;
+            }
+            Action::Dtmf(digits) => {
+                if let Some(stream) = self.lines.stream(leg) {
+                    self.engine.send_dtmf(stream, digits.as_str());
+                }
+                return;
+            }
+            Action::StopMedia => return self.close_stream(leg),
+            _ => {}
+        }
+        // The rest is for the dialog. Without one it is over, and the switch hears of that or has heard already.
+        let Some(session) = self.lines.session(leg) else { return };
+        if let Err(misuse) = self.converse(now, leg, session, action) {
+            tracing::debug!(%misuse, "the dialog was faster than the call");
+        }
+    }
+
+    fn converse(&mut self, now: Instant, leg: LegId, session: SessionId, action: Action) -> Result<(), Misuse> {
+        let endpoint = &mut self.endpoint;
+        match action {
+            Action::Ring { status } => endpoint.ring(now, session, code(status), None),
+            Action::Accept { sdp } => endpoint.accept(now, session, Some(text(&sdp)), Vec::new()),
+            Action::Refuse { status } => endpoint.refuse(now, session, code(status), Vec::new()),
+            Action::HangUp => endpoint.hang_up(now, session, Vec::new()),
+            Action::Offer { sdp } => match endpoint.offer(now, session, Some(text(&sdp))) {
+                Err(Misuse::State { .. }) => {
+                    self.lines.hold_back(leg, sdp);
+                    Ok(())
+                }
+                other => other,
+            },
+            Action::AnswerLate { sdp } => endpoint.answer_late(now, session, text(&sdp)),
+            Action::AnswerOffer { sdp } => match self.lines.take_offer(leg) {
+                Some(offer) => endpoint.answer_offer(now, session, offer, text(&sdp)),
+                None => Err(Misuse::Gone),
+            },
+            Action::RefuseOffer { status } => match self.lines.take_offer(leg) {
+                Some(offer) => endpoint.refuse_offer(now, session, offer, code(status)),
+                None => Err(Misuse::Gone),
+            },
+            _ => Err(Misuse::Argument("an action that this version does not know")),
+        }
+    }
+
+    pub(super) fn switch_says(&mut self, leg: LegId, event: call::Event) {
+        let id = CallId(leg);
+        match event {
+            call::Event::Incoming => self.announce(id),
+            call::Event::Ringing => self.change(id, CallChange::Ringing, |call| call.phase = Phase::Ringing),
+            call::Event::EarlyMedia => self.change(id, CallChange::EarlyMedia, |call| call.phase = Phase::EarlyMedia),
+            call::Event::Answered => {
+                let now = Instant::now();
+                self.change(id, CallChange::Answered, |call| {
+                    call.phase = Phase::Active;
+                    call.answered = Some(now);
+                });
+                self.board.up(id);
+                self.waiting.settle_call(id, |want| (want == Want::Answered).then_some(Ok(())));
+            }
+            call::Event::Held => {
+                self.change(id, CallChange::Held, |call| call.held = true);
+                self.settle_hold(leg, true);
+            }
+            call::Event::Resumed => {
+                self.change(id, CallChange::Resumed, |call| call.held = false);
+                self.settle_hold(leg, false);
+            }
+            call::Event::HoldRefused { status } => {
+                self.change(id, CallChange::HoldRefused { status }, |_| {});
+                let refused = || Error::Refused { doing: "the hold", status, reason: String::new() };
+                self.waiting.settle_call(id, |want| (want == Want::Held).then(|| Err(refused())));
+            }
+            call::Event::ResumeRefused { status } => {
+                self.change(id, CallChange::ResumeRefused { status }, |_| {});
+                let refused = || Error::Refused { doing: "the resume", status, reason: String::new() };
+                self.waiting.settle_call(id, |want| (want == Want::Resumed).then(|| Err(refused())));
+            }
+            call::Event::RemoteHeld => self.change(id, CallChange::RemoteHeld, |call| call.remote_held = true),
+            call::Event::RemoteResumed => self.change(id, CallChange::RemoteResumed, |call| call.remote_held = false),
+            call::Event::Muted(muted) => self.change(id, CallChange::Muted(muted), |call| call.muted = muted),
+            call::Event::Ended(reason) => self.ended(leg, reason),
+            _ => tracing::debug!("an event of the switch that this version does not know"),
+        }
+    }
+
+    /// The switch took the call in: it is worth ringing. One that it refused at once never shows.
+    fn announce(&mut self, id: CallId) {
+        let (Some(state), Some(life), Some(door)) = (self.board.call(id), self.board.life(id), self.door.open()) else {
+            return;
+        };
+        self.announced.insert(id);
+        self.publish(Event::Incoming(Incoming::new(state, life, door)));
+    }
+
+    pub(super) fn change(&mut self, id: CallId, change: CallChange, write: impl FnOnce(&mut crate::CallState)) {
+        if self.board.with_call(id, write).is_some() {
+            self.publish(Event::Call { id, change });
+        }
+    }
+
+    /// A hold or resume was agreed. Who waits for the opposite waits on only if that is still the wish.
+    fn settle_hold(&mut self, leg: LegId, held: bool) {
+        let wish = self.switch.leg(leg).is_some_and(|view| view.held);
+        self.waiting.settle_call(CallId(leg), |want| match (want, held) {
+            (Want::Held, true) | (Want::Resumed, false) => Some(Ok(())),
+            (Want::Held, false) if !wish => {
+                Some(Err(Error::Misuse { doing: "hold", state: "the call was resumed meanwhile" }))
+            }
+            (Want::Resumed, true) if wish => {
+                Some(Err(Error::Misuse { doing: "resume", state: "the call was held meanwhile" }))
+            }
+            _ => None,
+        });
+    }
+
+    fn ended(&mut self, leg: LegId, reason: call::EndReason) {
+        let id = CallId(leg);
+        let reason = if self.stopping.is_some() && reason == call::EndReason::LocalHangup {
+            EndReason::Shutdown
+        } else {
+            self.reason(leg, reason)
+        };
+        let dialled = self.board.call(id).is_some_and(|call| call.direction == crate::Direction::Outgoing);
+        self.board.end_call(id, reason.clone());
+        self.waiting.settle_call(id, |want| {
+            Some(match want {
+                Want::Ended => Ok(()),
+                Want::Answered | Want::Held | Want::Resumed => Err(Error::from_end("the call", reason.clone())),
+            })
+        });
+        if self.announced.remove(&id) || dialled {
+            self.publish(Event::Call { id, change: CallChange::Ended(reason) });
+        }
+    }
+
+    fn reason(&mut self, leg: LegId, reason: call::EndReason) -> EndReason {
+        match reason {
+            call::EndReason::LocalHangup | call::EndReason::Cancelled => EndReason::LocalHangup,
+            call::EndReason::RemoteHangup => EndReason::RemoteHangup,
+            call::EndReason::Missed => EndReason::Cancelled,
+            call::EndReason::Declined { status } => EndReason::Rejected { status },
+            call::EndReason::Refused { status: 415 | 488 | 606 } => EndReason::NoCommonCodec,
+            call::EndReason::Refused { status } => {
+                let phrase = || code(status).default_reason().to_owned();
+                EndReason::Refused { status, reason: self.lines.take_reason(leg).unwrap_or_else(phrase) }
+            }
+            call::EndReason::NoAnswer => EndReason::NoAnswer,
+            call::EndReason::Timeout => EndReason::Timeout,
+            call::EndReason::Network => EndReason::Unreachable,
+            call::EndReason::NoCommonCodec => EndReason::NoCommonCodec,
+            _ => EndReason::Lost,
+        }
+    }
+}
+
+/// A status of the switch's. It only makes statuses in range, so the other arm is for show.
+fn code(status: u16) -> StatusCode {
+    StatusCode::new(status).unwrap_or(StatusCode::SERVER_INTERNAL_ERROR)
+}
+
+pub(super) fn text(sdp: &SessionDescription) -> Bytes {
+    Bytes::from(sdp.to_string())
+}

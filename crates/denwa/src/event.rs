@@ -1,0 +1,279 @@
+//! What the phone tells its program: [`Event`], and [`Snapshot`] to draw from.
+use crate::handle::Incoming;
+use sip_core::uri::Uri;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// One account of a [`Phone`](crate::Phone); never reused within it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AccountId(pub(crate) sip_core::endpoint::AccountId);
+
+/// One call of a [`Phone`](crate::Phone); never reused within it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallId(pub(crate) call::LegId);
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+impl fmt::Display for CallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.0)
+    }
+}
+
+/// What happened. The order within one call is the order in which it happened.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// An account's registration changed.
+    Account {
+        /// Whose.
+        id: AccountId,
+        /// The new state.
+        state: Registration,
+    },
+    /// Someone calls. The value answers or rejects, and is eaten by that; dropped, the call rings on until the caller
+    /// gives up.
+    Incoming(Incoming),
+    /// A call changed.
+    Call {
+        /// Which.
+        id: CallId,
+        /// How.
+        change: CallChange,
+    },
+    /// The sound device was lost or came back. Calls go on, silent in the meantime.
+    AudioDevice {
+        /// True when it is gone.
+        lost: bool,
+    },
+}
+
+/// The state of an account's binding at its registrar, RFC 3261 §10.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Registration {
+    /// No binding, and none is asked for.
+    Unregistered,
+    /// A REGISTER is on its way.
+    Registering,
+    /// The registrar has bound us; it is refreshed by itself before it runs out.
+    Registered {
+        /// What the registrar granted.
+        expires_in: Duration,
+    },
+    /// The registrar refused or could not be reached.
+    Failed {
+        /// Its status code; 408 when it did not answer, 503 when it could not be reached.
+        status: u16,
+        /// The reason phrase.
+        reason: String,
+        /// When the phone tries again by itself; `None`: not before it is asked, as with a wrong password.
+        retry_in: Option<Duration>,
+    },
+}
+
+/// What changed in a call.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum CallChange {
+    /// The other side is being alerted (180).
+    Ringing,
+    /// Sound comes before the answer (183 with SDP): an announcement or the network's own ring tone.
+    EarlyMedia,
+    /// The call is up.
+    Answered,
+    /// The codec that we send with was agreed, or agreed anew.
+    Codec(String),
+    /// The other side has agreed to our hold.
+    Held,
+    /// The other side has agreed to our resume.
+    Resumed,
+    /// The other side did not agree to our hold; the call goes on as before.
+    HoldRefused {
+        /// Its status code.
+        status: u16,
+    },
+    /// The other side did not agree to our resume; it stays held.
+    ResumeRefused {
+        /// Its status code.
+        status: u16,
+    },
+    /// The other side holds us: it hears nothing from us.
+    RemoteHeld,
+    /// The other side took us back.
+    RemoteResumed,
+    /// Our microphone goes to the wire no more (true), or goes again (false).
+    Muted(bool),
+    /// A digit came from the other side: `0`-`9`, `*`, `#`, `A`-`D`.
+    Dtmf(char),
+    /// The newest figures, about once a second; only the newest is kept for a slow reader.
+    Quality(Quality),
+    /// It is over. Comes once, as the last change of this call.
+    Ended(EndReason),
+}
+
+/// Why a call is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EndReason {
+    /// We hung up.
+    LocalHangup,
+    /// The other side hung up.
+    RemoteHangup,
+    /// The caller gave up before we answered.
+    Cancelled,
+    /// We rejected the incoming call.
+    Rejected {
+        /// With which status.
+        status: u16,
+    },
+    /// The other side, or a server before it, refused our call.
+    Refused {
+        /// The status code, 300 to 699.
+        status: u16,
+        /// Its reason phrase.
+        reason: String,
+    },
+    /// Offer and answer had no codec in common, or the other side said so (488, 606, 415).
+    NoCommonCodec,
+    /// It rang for three minutes, and nobody answered.
+    NoAnswer,
+    /// The other side did not answer a request in time.
+    Timeout,
+    /// The other side cannot be reached.
+    Unreachable,
+    /// The other side does not know the call any more, or sent what cannot be used.
+    Lost,
+    /// The phone was shut down.
+    Shutdown,
+}
+
+impl fmt::Display for EndReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LocalHangup => f.write_str("we hung up"),
+            Self::RemoteHangup => f.write_str("the other side hung up"),
+            Self::Cancelled => f.write_str("the caller gave up"),
+            Self::Rejected { status } => write!(f, "we rejected it ({status})"),
+            Self::Refused { status, reason } => f.write_str(&crate::error::refusal(*status, reason)),
+            Self::NoCommonCodec => f.write_str("no codec in common"),
+            Self::NoAnswer => f.write_str("nobody answered"),
+            Self::Timeout => f.write_str("the other side does not respond"),
+            Self::Unreachable => f.write_str("the other side cannot be reached"),
+            Self::Lost => f.write_str("the call was lost"),
+            Self::Shutdown => f.write_str("the phone was shut down"),
+        }
+    }
+}
+
+/// How a call sounds, as measured here and as the other side reports it (RFC 3550 §6.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Quality {
+    /// RTP packets sent.
+    pub packets_sent: u64,
+    /// RTP packets received.
+    pub packets_received: u64,
+    /// RTP packets that the other side sent and we did not receive.
+    pub packets_lost: u64,
+    /// Lost over expected since the start, 0 to 1.
+    pub loss: f32,
+    /// Interarrival jitter, RFC 3550 §6.4.1.
+    pub jitter: Duration,
+    /// Round trip to the other side by RTCP; `None` until its first report about us.
+    pub round_trip: Option<Duration>,
+    /// Estimated mean opinion score, 1.0 (bad) to 4.5 (excellent), ITU-T G.107 shortened; `None` before any packet.
+    pub mos: Option<f32>,
+}
+
+/// All that a front end draws, as of one moment.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// By id.
+    pub accounts: Vec<AccountState>,
+    /// Calls not yet ended, by id.
+    pub calls: Vec<CallState>,
+}
+
+/// One account in a [`Snapshot`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct AccountState {
+    /// Which.
+    pub id: AccountId,
+    /// Its address of record.
+    pub aor: Uri,
+    /// Its registration.
+    pub registration: Registration,
+}
+
+/// One call in a [`Snapshot`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CallState {
+    /// Which.
+    pub id: CallId,
+    /// Through which account, if any.
+    pub account: Option<AccountId>,
+    /// Who called.
+    pub direction: Direction,
+    /// The other side's address.
+    pub remote: Uri,
+    /// The other side's display name, when it gave one.
+    pub remote_name: Option<String>,
+    /// How far it is.
+    pub phase: Phase,
+    /// When it was dialled or came in.
+    pub since: Instant,
+    /// When it was answered.
+    pub answered: Option<Instant>,
+    /// The codec that we send with, as `opus/48000`.
+    pub codec: Option<String>,
+    /// We hold the other side.
+    pub held: bool,
+    /// The other side holds us.
+    pub remote_held: bool,
+    /// Our microphone does not go to the wire.
+    pub muted: bool,
+    /// The newest figures.
+    pub quality: Quality,
+}
+
+/// Who called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// The other side called us.
+    Incoming,
+    /// We called.
+    Outgoing,
+}
+
+/// How far a call is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Dialled; nothing but perhaps a 100 came back.
+    Calling,
+    /// The called side is being alerted.
+    Ringing,
+    /// Sound before the answer.
+    EarlyMedia,
+    /// Answered.
+    Active,
+    /// Hung up; the last messages are on their way.
+    Ending,
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn call_id(number: u64) -> CallId {
+        CallId(call::LegId(number))
+    }
+}

@@ -1,0 +1,27 @@
+//! Whole phones against a whole PBX, or each other, over loopback sockets: one scenario a file. Everything here waits for
+//! what it expects, with a limit; nothing sleeps to let something happen.
+mod answer_second;
+mod busy;
+mod cancel_unanswered;
+mod dtmf_echo;
+mod early_media;
+mod echo_sound;
+mod events_dropped;
+mod garbage;
+mod hang_up_by_peer;
+mod hold_resume;
+mod incoming_answered_via_pbx;
+mod incoming_cancelled;
+mod incoming_reject;
+mod last_handle_dropped;
+mod mute;
+mod no_common_codec;
+mod register;
+mod shutdown_mid_call;
+mod support;
+mod tcp_call;
+mod two_phones_direct;
+mod unknown_number;
+mod unreachable_server;
+mod unregister;
+mod wrong_password;

@@ -1,0 +1,218 @@
+//! Voice to payload and back: Opus and G.711 behind one face that is always 48 kHz mono.
+
+mod g711;
+mod plc;
+
+use crate::config::{Codec, CodecConfig};
+use crate::resample::Resampler;
+
+/// Samples per second on this side of every codec.
+pub const RATE: u32 = 48_000;
+/// The longest payload decoded: 120 ms (RFC 7587 §4.2).
+pub const MAX_FRAME: usize = RATE as usize * 120 / 1_000;
+/// The longest payload made, in bytes.
+pub const MAX_PAYLOAD: usize = 1_275;
+
+/// A codec that does not work.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct CodecError(String);
+
+impl From<opus::Error> for CodecError {
+    fn from(error: opus::Error) -> CodecError {
+        CodecError(error.to_string())
+    }
+}
+
+/// Encodes one stream.
+#[derive(Debug)]
+pub struct Encoder {
+    config: CodecConfig,
+    kind: EncoderKind,
+}
+
+#[derive(Debug)]
+enum EncoderKind {
+    Opus(opus::Encoder),
+    G711 { to_byte: fn(i16) -> u8, down: Resampler, slow: Vec<f32> },
+}
+
+impl Encoder {
+    /// An encoder as configured.
+    ///
+    /// # Errors
+    /// The Opus library refuses, as on a bitrate out of range.
+    pub fn new(config: &CodecConfig) -> Result<Encoder, CodecError> {
+        let g711 = |to_byte| EncoderKind::G711 { to_byte, down: Resampler::fixed(RATE, 8_000), slow: Vec::new() };
+        let kind = match config.codec {
+            Codec::Pcmu => g711(g711::to_ulaw),
+            Codec::Pcma => g711(g711::to_alaw),
+            Codec::Opus => {
+                let mut encoder = opus::Encoder::new(RATE, opus::Channels::Mono, opus::Application::Voip)?;
+                encoder.set_complexity(9)?;
+                let bitrate = config.bitrate.unwrap_or(24_000).clamp(6_000, 510_000);
+                encoder.set_bitrate(opus::Bitrate::Bits(bitrate as i32))?;
+                encoder.set_dtx(config.dtx)?;
+                EncoderKind::Opus(encoder)
+            }
+        };
+        Ok(Encoder { config: config.clone(), kind })
+    }
+
+    /// What this encoder was made for.
+    pub fn config(&self) -> &CodecConfig {
+        &self.config
+    }
+
+    /// The share of our packets that the peer loses, 0 to 1: Opus adds in-band FEC from one percent on.
+    pub fn set_loss(&mut self, fraction: f32) {
+        if let EncoderKind::Opus(encoder) = &mut self.kind {
+            let percent = (fraction * 100.0).round().clamp(0.0, 30.0) as i32;
+            // A refused hint leaves the encoder as good as it was.
+            let _ = encoder.set_inband_fec(self.config.fec && percent >= 1);
+            let _ = encoder.set_packet_loss_perc(percent);
+        }
+    }
+
+    /// Encode one packet's worth of samples at 48 kHz. An empty payload means that nothing need be sent (DTX).
+    ///
+    /// # Errors
+    /// The Opus library refuses, as on a number of samples that is no frame.
+    pub fn encode(&mut self, voice: &[f32], payload: &mut Vec<u8>) -> Result<(), CodecError> {
+        payload.clear();
+        match &mut self.kind {
+            EncoderKind::Opus(encoder) => {
+                payload.resize(MAX_PAYLOAD, 0);
+                let length = encoder.encode_float(voice, payload)?;
+                // RFC 6716 §2.1.9: a frame of two bytes or less need not be sent.
+                payload.truncate(if length <= 2 { 0 } else { length });
+            }
+            EncoderKind::G711 { to_byte, down, slow } => {
+                slow.clear();
+                down.process(voice, slow);
+                payload.extend(slow.iter().map(|sample| to_byte((sample * 32_767.0).clamp(-32_768.0, 32_767.0) as i16)));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Decodes one stream of one codec.
+#[derive(Debug)]
+pub struct Decoder {
+    codec: Codec,
+    kind: DecoderKind,
+}
+
+#[derive(Debug)]
+enum DecoderKind {
+    Opus(opus::Decoder),
+    G711 { table: &'static [i16; 256], up: Resampler, slow: Vec<f32>, plc: plc::Plc },
+}
+
+impl Decoder {
+    /// A decoder of `codec`.
+    ///
+    /// # Errors
+    /// The Opus library refuses.
+    pub fn new(codec: Codec) -> Result<Decoder, CodecError> {
+        let g711 = |table| DecoderKind::G711 { table, up: Resampler::fixed(8_000, RATE), slow: Vec::new(), plc: plc::Plc::new() };
+        let kind = match codec {
+            Codec::Pcmu => g711(&g711::ULAW),
+            Codec::Pcma => g711(&g711::ALAW),
+            Codec::Opus => DecoderKind::Opus(opus::Decoder::new(RATE, opus::Channels::Mono)?),
+        };
+        Ok(Decoder { codec, kind })
+    }
+
+    /// What it decodes.
+    pub fn codec(&self) -> Codec {
+        self.codec
+    }
+
+    /// Append the samples of a payload, at 48 kHz.
+    ///
+    /// # Errors
+    /// The payload is broken.
+    pub fn decode(&mut self, payload: &[u8], out: &mut Vec<f32>) -> Result<(), CodecError> {
+        match &mut self.kind {
+            DecoderKind::Opus(decoder) => {
+                let start = out.len();
+                out.resize(start + MAX_FRAME, 0.0);
+                let decoded = decoder.decode_float(payload, &mut out[start..], false);
+                out.truncate(start + *decoded.as_ref().unwrap_or(&0));
+                decoded?;
+            }
+            DecoderKind::G711 { table, up, slow, plc } => {
+                let start = out.len();
+                slow.clear();
+                slow.extend(payload.iter().map(|byte| f32::from(table[usize::from(*byte)]) / 32_768.0));
+                up.process(slow, out);
+                plc.good(&mut out[start..]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Append `samples` of the packet lost just before the one with this payload, from its in-band FEC. False when it
+    /// holds none, and nothing is appended.
+    pub fn recover(&mut self, next: &[u8], samples: usize, out: &mut Vec<f32>) -> bool {
+        let DecoderKind::Opus(decoder) = &mut self.kind else { return false };
+        if !has_fec(next) {
+            return false;
+        }
+        let start = out.len();
+        out.resize(start + samples, 0.0);
+        let recovered = decoder.decode_float(next, &mut out[start..], true).is_ok();
+        if !recovered {
+            out.truncate(start);
+        }
+        recovered
+    }
+
+    /// Append `samples` (a multiple of 120, at most 5760) made up from what went before.
+    pub fn conceal(&mut self, samples: usize, out: &mut Vec<f32>) {
+        let start = out.len();
+        out.resize(start + samples, 0.0);
+        match &mut self.kind {
+            DecoderKind::Opus(decoder) => {
+                if decoder.decode_float(&[], &mut out[start..], false).is_err() {
+                    out[start..].fill(0.0);
+                }
+            }
+            DecoderKind::G711 { plc, .. } => plc.lost(&mut out[start..]),
+        }
+    }
+}
+
+/// How long a payload sounds, in samples of its RTP clock; `None` when it is broken or longer than 120 ms.
+pub fn duration(codec: Codec, payload: &[u8]) -> Option<u32> {
+    let samples = match codec {
+        Codec::Opus => opus::packet::get_nb_samples(payload, RATE).ok()?,
+        Codec::Pcmu | Codec::Pcma => payload.len(),
+    };
+    let limit = codec.clock_rate() as usize * 120 / 1_000;
+    (1..=limit).contains(&samples).then_some(samples as u32)
+}
+
+/// Does an Opus packet carry the frame before it? (RFC 6716 §4.2.3: the LBRR flag behind the VAD flags of a SILK or
+/// hybrid frame, mono, first frame.)
+fn has_fec(packet: &[u8]) -> bool {
+    let Some(&toc) = packet.first() else { return false };
+    let config = toc >> 3;
+    if config >= 16 {
+        return false;
+    }
+    // A SILK frame is 10, 20, 40 or 60 ms and has one VAD flag per 20 ms; hybrid frames are 10 or 20 ms.
+    let flags = match (config < 12, config & 3) {
+        (true, 2) => 2,
+        (true, 3) => 3,
+        _ => 1,
+    };
+    let Ok(packet) = opus::packet::parse(packet) else { return false };
+    let Some(first) = packet.frames.first().and_then(|frame| frame.first()) else { return false };
+    (first >> (7 - flags)) & 1 == 1
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,271 @@
+//! What a stream is told to do: the outcome of offer and answer in media's own words.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// One audio stream of an [`Engine`](crate::Engine). Never reused within an engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId(pub u64);
+
+/// An audio codec of this crate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Codec {
+    /// Opus, mono, 48 kHz (RFC 6716, RFC 7587).
+    Opus,
+    /// G.711 µ-law, 8 kHz (RFC 3551 §4.5.14).
+    Pcmu,
+    /// G.711 A-law, 8 kHz (RFC 3551 §4.5.14).
+    Pcma,
+}
+
+impl Codec {
+    /// The RTP timestamp clock in Hz: 48000 for Opus (RFC 7587 §4.1), 8000 for G.711.
+    pub const fn clock_rate(self) -> u32 {
+        match self {
+            Codec::Opus => 48_000,
+            Codec::Pcmu | Codec::Pcma => 8_000,
+        }
+    }
+
+    /// The encoding name of the codec's media type, as SDP writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Codec::Opus => "opus",
+            Codec::Pcmu => "PCMU",
+            Codec::Pcma => "PCMA",
+        }
+    }
+}
+
+/// How we send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodecConfig {
+    /// What to encode with.
+    pub codec: Codec,
+    /// The payload type the *peer* asked for, 0 to 127.
+    pub payload_type: u8,
+    /// Milliseconds of audio in a packet: 10, 20, 40 or 60; other values are rounded down to one of these.
+    pub ptime: u32,
+    /// Opus in-band FEC may be used. It costs quality when nothing is lost, so it is switched on only while the
+    /// peer's reports show loss.
+    pub fec: bool,
+    /// Opus may stop sending in silence (RFC 7587 §3.1.3).
+    pub dtx: bool,
+    /// Opus bits per second, 6000 to 510000; `None` lets the codec choose 24000. G.711 is always 64000.
+    pub bitrate: Option<u32>,
+}
+
+impl CodecConfig {
+    /// `codec` at `payload_type`, 20 ms, FEC allowed, no DTX.
+    pub const fn new(codec: Codec, payload_type: u8) -> CodecConfig {
+        CodecConfig { codec, payload_type, ptime: 20, fec: true, dtx: false, bitrate: None }
+    }
+
+    /// [`ptime`](Self::ptime) as one of the durations every codec here can send, in milliseconds.
+    pub(crate) const fn frame_ms(&self) -> u32 {
+        match self.ptime {
+            0..=19 => 10,
+            20..=39 => 20,
+            40..=59 => 40,
+            _ => 60,
+        }
+    }
+}
+
+/// Telephone-event payload types (RFC 4733).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dtmf {
+    /// The payload type the peer wants to receive events with.
+    pub send_pt: u8,
+    /// The payload type the peer sends events with.
+    pub receive_pt: u8,
+    /// The clock of the agreed telephone-event in Hz, in which durations are counted: 8000 or 48000.
+    pub clock: u32,
+}
+
+/// Which way audio flows, seen from us (RFC 3264 §5.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Direction {
+    /// Both ways.
+    #[default]
+    SendRecv,
+    /// We send and hear nothing: the peer is on hold.
+    SendOnly,
+    /// We hear and send nothing: we are on hold.
+    RecvOnly,
+    /// Neither; RTCP still flows.
+    Inactive,
+}
+
+impl Direction {
+    /// Do we send audio?
+    pub const fn sends(self) -> bool {
+        matches!(self, Direction::SendRecv | Direction::SendOnly)
+    }
+
+    /// Do we take audio from the peer?
+    pub const fn receives(self) -> bool {
+        matches!(self, Direction::SendRecv | Direction::RecvOnly)
+    }
+}
+
+/// Everything a stream has to know; given again whole after each new agreement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamConfig {
+    /// Where the peer receives RTP.
+    pub remote_rtp: SocketAddr,
+    /// Where the peer receives RTCP; the port after RTP's unless the peer said otherwise (RFC 3605).
+    pub remote_rtcp: SocketAddr,
+    /// How we send.
+    pub send: CodecConfig,
+    /// What the peer may send: payload type and codec. Packets of other payload types are dropped.
+    pub receive: Vec<(u8, Codec)>,
+    /// Telephone events; `None` sends digits as tones in the voice.
+    pub dtmf: Option<Dtmf>,
+    /// Which way audio flows.
+    pub direction: Direction,
+    /// The canonical name of our RTCP source description (RFC 3550 §6.5.1); at most 255 bytes are sent. It should be
+    /// random (RFC 7022) and the same for all streams of one call.
+    pub cname: String,
+    /// Symmetric RTP (RFC 4961): when the first valid packets come from an address other than `remote_rtp`, send
+    /// there instead. It happens once for each agreed address; later strangers are dropped.
+    pub latch: bool,
+}
+
+impl StreamConfig {
+    /// A two-way stream of one codec to `remote_rtp` and the port after it, latching, without telephone events.
+    pub fn new(remote_rtp: SocketAddr, codec: Codec, payload_type: u8) -> StreamConfig {
+        StreamConfig {
+            remote_rtp,
+            remote_rtcp: SocketAddr::new(remote_rtp.ip(), remote_rtp.port().wrapping_add(1)),
+            send: CodecConfig::new(codec, payload_type),
+            receive: vec![(payload_type, codec)],
+            dtmf: None,
+            direction: Direction::SendRecv,
+            cname: String::new(),
+            latch: true,
+        }
+    }
+}
+
+/// How a stream is doing. Counts are of the whole call.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// The codec last heard; before the first packet, the one we send.
+    pub codec: Codec,
+    /// RTP packets sent, telephone events included.
+    pub packets_sent: u64,
+    /// RTP payload bytes sent.
+    pub octets_sent: u64,
+    /// Valid RTP packets received, duplicates included (RFC 3550 §6.4.1).
+    pub packets_received: u64,
+    /// RTP payload bytes received.
+    pub octets_received: u64,
+    /// Packets the network lost: those expected that never came. Unlike RTCP's figure, duplicates do not make it smaller.
+    pub lost: u64,
+    /// Packets that came after their turn to be played.
+    pub late: u64,
+    /// Packets received more than once.
+    pub duplicates: u64,
+    /// Datagrams dropped: not RTP, from a stranger, of an unknown payload type, or unwanted by the direction.
+    pub dropped: u64,
+    /// Audio that had to be made up because its packet was lost or late.
+    pub concealed: Duration,
+    /// Lost packets as a fraction of those expected, 0 to 1.
+    pub loss_fraction: f32,
+    /// What the peer reports of our packets: fraction lost since its previous report, 0 to 1.
+    pub remote_loss_fraction: Option<f32>,
+    /// Interarrival jitter (RFC 3550 §6.4.1, A.8).
+    pub jitter: Duration,
+    /// The jitter that the peer reports of our packets.
+    pub remote_jitter: Option<Duration>,
+    /// Network round trip from the peer's last report (RFC 3550 §6.4.1).
+    pub round_trip: Option<Duration>,
+    /// What the jitter buffer adds: from the arrival of the fastest packets to their playing.
+    pub delay: Duration,
+    /// Estimated listening and conversational quality, 1 to 4.5 (ITU-T G.107); `None` in the first second.
+    pub mos: Option<f32>,
+    /// Where we send RTP now: the agreed address, or the one we latched to.
+    pub remote: Option<SocketAddr>,
+}
+
+impl Default for Stats {
+    fn default() -> Stats {
+        Stats {
+            codec: Codec::Opus,
+            packets_sent: 0,
+            octets_sent: 0,
+            packets_received: 0,
+            octets_received: 0,
+            lost: 0,
+            late: 0,
+            duplicates: 0,
+            dropped: 0,
+            concealed: Duration::ZERO,
+            loss_fraction: 0.0,
+            remote_loss_fraction: None,
+            jitter: Duration::ZERO,
+            remote_jitter: None,
+            round_trip: None,
+            delay: Duration::ZERO,
+            mos: None,
+            remote: None,
+        }
+    }
+}
+
+/// What happens in the audio path that somebody should know.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The first valid packet of a stream has arrived, or the first after [`Event::Stalled`].
+    Flowing {
+        /// Whose audio.
+        stream: StreamId,
+    },
+    /// Nothing valid has arrived for five seconds on a stream whose direction says that it should.
+    Stalled {
+        /// Whose audio.
+        stream: StreamId,
+    },
+    /// The peer pressed a key: `0`-`9`, `*`, `#`, `A`-`D`. Told once, when the tone begins.
+    Dtmf {
+        /// Whose peer.
+        stream: StreamId,
+        /// The key.
+        digit: char,
+    },
+    /// All digits of [`Engine::send_dtmf`](crate::Engine::send_dtmf) are out.
+    DtmfSent {
+        /// Whose digits.
+        stream: StreamId,
+    },
+    /// We send to another address than agreed, because the peer's packets come from there.
+    Latched {
+        /// Whose remote address.
+        stream: StreamId,
+        /// Where we send now.
+        remote: SocketAddr,
+    },
+    /// A fresh measurement, after each report from the peer.
+    Quality {
+        /// Whose numbers.
+        stream: StreamId,
+        /// The numbers.
+        stats: Box<Stats>,
+    },
+    /// The peer's RTCP said goodbye (RFC 3550 §6.6).
+    Bye {
+        /// Whose peer.
+        stream: StreamId,
+    },
+    /// The device is gone; calls go on in silence while it is tried again every two seconds.
+    DeviceLost {
+        /// Why, for people.
+        reason: String,
+    },
+    /// The device works again.
+    DeviceBack,
+}

@@ -1,0 +1,208 @@
+//! The system's speaker and microphone, through cpal. No other file knows a word of it.
+//!
+//! cpal's streams stay on the thread that made them, so each device has a thread of its own, that opens both and then
+//! only waits to close them.
+
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
+use cpal::{ErrorKind, FromSample, Sample, SampleFormat, SizedSample};
+
+use super::{Capture, Device, DeviceError, Line, Loss, Playout, line};
+
+/// What we would like of the hardware: periods of 10 ms. It may give others.
+const PERIOD_MS: u32 = 10;
+/// A device that does not open in this time has failed.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The default speaker and microphone, at any rate, any number of channels and any sample format. Without a microphone
+/// one can still listen; without a speaker there is no device.
+#[derive(Debug, Default)]
+pub struct System {
+    running: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    /// Dropping it ends the thread.
+    stop: Option<mpsc::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl System {
+    /// A closed one.
+    pub const fn new() -> System {
+        System { running: None }
+    }
+}
+
+impl Device for System {
+    fn start(&mut self) -> Result<Line, DeviceError> {
+        self.stop();
+        let (stop, stopped) = mpsc::channel::<()>();
+        let (opened, opening) = mpsc::channel();
+        let run = move || {
+            let streams = match open() {
+                Ok((line, streams)) => {
+                    // Nobody waits any more: the engine has lost patience.
+                    if opened.send(Ok(line)).is_err() {
+                        return;
+                    }
+                    streams
+                }
+                Err(error) => {
+                    let _ = opened.send(Err(error));
+                    return;
+                }
+            };
+            // Ends when the other end is dropped.
+            let _ = stopped.recv();
+            drop(streams);
+        };
+        let thread = std::thread::Builder::new()
+            .name("denwa-cpal".into())
+            .spawn(run)
+            .map_err(|error| DeviceError::Thread(error.to_string()))?;
+        let line = opening
+            .recv_timeout(PATIENCE)
+            .map_err(|_| DeviceError::Failed("it does not open".into()))??;
+        self.running = Some(Running { stop: Some(stop), thread: Some(thread) });
+        Ok(line)
+    }
+
+    fn stop(&mut self) {
+        self.running = None;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread has been told already by the panic hook.
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Streams {
+    _speaker: cpal::Stream,
+    _microphone: Option<cpal::Stream>,
+}
+
+fn open() -> Result<(Line, Streams), DeviceError> {
+    // Not every device takes the period that we like.
+    open_with(true).or_else(|_| open_with(false))
+}
+
+fn open_with(short_period: bool) -> Result<(Line, Streams), DeviceError> {
+    let host = cpal::default_host();
+    let speaker = host.default_output_device().ok_or_else(|| DeviceError::Missing("there is no speaker".into()))?;
+    let out = speaker.default_output_config().map_err(failed)?;
+    let microphone = host.default_input_device().and_then(|device| Some((device.default_input_config().ok()?, device)));
+    let capture_rate = microphone.as_ref().map_or(out.sample_rate(), |(config, _)| config.sample_rate());
+    let (line, playout, capture) = line(out.sample_rate(), capture_rate);
+    let speaker = output(&speaker, &out, short_period, playout)?;
+    speaker.play().map_err(failed)?;
+    let microphone = match microphone {
+        Some((config, device)) => {
+            let stream = input(&device, &config, short_period, capture)?;
+            stream.play().map_err(failed)?;
+            Some(stream)
+        }
+        None => {
+            tracing::warn!("there is no microphone: calls are silent");
+            None
+        }
+    };
+    Ok((line, Streams { _speaker: speaker, _microphone: microphone }))
+}
+
+fn period(config: &cpal::SupportedStreamConfig, short: bool) -> cpal::StreamConfig {
+    let mut config = config.config();
+    if short {
+        config.buffer_size = cpal::BufferSize::Fixed(config.sample_rate * PERIOD_MS / 1_000);
+    }
+    config
+}
+
+/// Calls `$build` with the type of a sample format.
+macro_rules! with_type {
+    ($format:expr, $build:ident, $($argument:expr),+) => {
+        match $format {
+            SampleFormat::F32 => $build::<f32>($($argument),+),
+            SampleFormat::F64 => $build::<f64>($($argument),+),
+            SampleFormat::I8 => $build::<i8>($($argument),+),
+            SampleFormat::I16 => $build::<i16>($($argument),+),
+            SampleFormat::I32 => $build::<i32>($($argument),+),
+            SampleFormat::U8 => $build::<u8>($($argument),+),
+            SampleFormat::U16 => $build::<u16>($($argument),+),
+            SampleFormat::U32 => $build::<u32>($($argument),+),
+            other => return Err(DeviceError::Failed(format!("its samples are {other}"))),
+        }
+    };
+}
+
+fn output(
+    device: &cpal::Device,
+    config: &cpal::SupportedStreamConfig,
+    short_period: bool,
+    playout: Playout,
+) -> Result<cpal::Stream, DeviceError> {
+    with_type!(config.sample_format(), output_of, device, period(config, short_period), playout).map_err(failed)
+}
+
+fn output_of<T: SizedSample + FromSample<f32>>(
+    device: &cpal::Device,
+    config: cpal::StreamConfig,
+    mut playout: Playout,
+) -> Result<cpal::Stream, cpal::Error> {
+    let channels = usize::from(config.channels);
+    let loss = playout.loss();
+    let callback = move |out: &mut [T], _: &cpal::OutputCallbackInfo| playout.pull_frames(out, channels, T::from_sample);
+    device.build_output_stream(config, callback, on_error(loss), None)
+}
+
+fn input(
+    device: &cpal::Device,
+    config: &cpal::SupportedStreamConfig,
+    short_period: bool,
+    capture: Capture,
+) -> Result<cpal::Stream, DeviceError> {
+    with_type!(config.sample_format(), input_of, device, period(config, short_period), capture).map_err(failed)
+}
+
+fn input_of<T: SizedSample>(
+    device: &cpal::Device,
+    config: cpal::StreamConfig,
+    mut capture: Capture,
+) -> Result<cpal::Stream, cpal::Error>
+where
+    f32: FromSample<T>,
+{
+    let channels = usize::from(config.channels);
+    let loss = capture.loss();
+    let callback =
+        move |samples: &[T], _: &cpal::InputCallbackInfo| capture.push_frames(samples, channels, f32::from_sample);
+    device.build_input_stream(config, callback, on_error(loss), None)
+}
+
+/// Backends report errors that pass (ALSA on PulseAudio thousands of them until its first timing arrives), and when the
+/// sound server has died, errors without end. The engine tells them apart by whether sound moves, and makes one event.
+fn on_error(loss: Loss) -> impl FnMut(cpal::Error) + Send + 'static {
+    move |error| match error.kind() {
+        // The stream goes on after these.
+        ErrorKind::Xrun | ErrorKind::RealtimeDenied | ErrorKind::DeviceChanged => {}
+        ErrorKind::DeviceNotAvailable | ErrorKind::StreamInvalidated | ErrorKind::HostUnavailable => loss.report(error),
+        _ => loss.doubt(error),
+    }
+}
+
+fn failed(error: cpal::Error) -> DeviceError {
+    match error.kind() {
+        ErrorKind::DeviceNotAvailable | ErrorKind::HostUnavailable => DeviceError::Missing(error.to_string()),
+        _ => DeviceError::Failed(error.to_string()),
+    }
+}

@@ -1,0 +1,288 @@
+//! The media thread: one loop in one order (commands, sockets, device, reports), paced by the speaker.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use mio::net::UdpSocket;
+use mio::{Events, Interest, Poll, Token};
+
+use super::hardware::Hardware;
+use super::{Command, Snapshot};
+use crate::config::{Event, StreamId};
+use crate::mixer::{Mixer, Part, TICK};
+use crate::rtp;
+use crate::stream::{Channel, Stream};
+
+/// The commands' token; sockets have their stream's number from 2 on.
+pub(super) const WAKE: Token = Token(0);
+const SOCKET: Token = Token(1);
+
+/// Datagrams read from a socket in one round, so that a flood cannot keep the speaker waiting.
+const MAX_READS: usize = 32;
+/// Ticks made in one round.
+const MAX_TICKS: usize = 8;
+/// How often the numbers are published.
+const PUBLISH: Duration = Duration::from_millis(200);
+/// How often the device is looked after while no call is on.
+const IDLE: Duration = Duration::from_millis(500);
+/// The tick's clock follows the wall clock by this share of their difference, and jumps when it is too far.
+const FOLLOW: i64 = 32;
+const FAR: i64 = 100_000;
+
+pub(super) struct Media {
+    poll: Poll,
+    inbox: mpsc::Receiver<Command>,
+    hardware: Hardware,
+    stats: Snapshot,
+    on_event: Box<dyn Fn(Event) + Send>,
+    legs: BTreeMap<StreamId, Leg>,
+    mixer: Mixer,
+    epoch: Instant,
+    /// When the next tick's voice is taken from the jitter buffers, in µs since the epoch: steady, while ticks are not.
+    media_time: Option<i64>,
+    published: Instant,
+}
+
+struct Leg {
+    stream: Stream,
+    rtp: UdpSocket,
+    rtcp: UdpSocket,
+    part: Part,
+}
+
+impl Media {
+    pub(super) fn new(
+        poll: Poll,
+        inbox: mpsc::Receiver<Command>,
+        hardware: Hardware,
+        stats: Snapshot,
+        on_event: Box<dyn Fn(Event) + Send>,
+    ) -> Media {
+        Media {
+            poll,
+            inbox,
+            hardware,
+            stats,
+            on_event,
+            legs: BTreeMap::new(),
+            mixer: Mixer::default(),
+            epoch: now(),
+            media_time: None,
+            published: now(),
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        let mut events = Events::with_capacity(64);
+        let mut more = false;
+        loop {
+            let wait = if more {
+                Duration::ZERO
+            } else if self.is_idle() {
+                IDLE
+            } else {
+                self.hardware.due_in()
+            };
+            if let Err(error) = self.poll.poll(&mut events, Some(wait))
+                && error.kind() != ErrorKind::Interrupted
+            {
+                tracing::error!(%error, "the media thread cannot wait for its sockets");
+                break;
+            }
+            if !self.commands() {
+                break;
+            }
+            let now = now();
+            more = self.receive(now);
+            if let Some(event) = self.hardware.check(now) {
+                self.media_time = None;
+                (self.on_event)(event);
+            }
+            if !self.is_idle() {
+                more |= self.ticks(now);
+            }
+            for leg in self.legs.values_mut() {
+                if leg.stream.poll_timeout().is_some_and(|(due, _)| due <= now) {
+                    leg.stream.handle_timeout(now);
+                }
+            }
+            self.drain();
+            self.publish(now);
+        }
+        self.end();
+    }
+
+    fn is_idle(&self) -> bool {
+        self.legs.is_empty() && !self.mixer.is_playing()
+    }
+
+    /// False when the engine is gone.
+    fn commands(&mut self) -> bool {
+        loop {
+            let command = match self.inbox.try_recv() {
+                Ok(command) => command,
+                Err(mpsc::TryRecvError::Empty) => return true,
+                Err(mpsc::TryRecvError::Disconnected) => return false,
+            };
+            let was_idle = self.is_idle();
+            match command {
+                Command::Quit => return false,
+                Command::Open { stream, rtp, rtcp, seed } => self.open(stream, rtp, rtcp, seed),
+                Command::PlayTone(tone) => self.mixer.play(tone),
+                Command::Close { stream } => self.close(stream),
+                Command::Configure { stream, config } => self.with(stream, |leg| {
+                    if let Err(error) = leg.stream.configure(now(), *config) {
+                        tracing::error!(%error, "the codec refuses what was agreed");
+                    }
+                }),
+                Command::SetLive { stream, live } => self.with(stream, |leg| leg.part.live = live),
+                Command::SetMuted { stream, muted } => self.with(stream, |leg| leg.stream.set_muted(muted)),
+                Command::SendDtmf { stream, digits } => self.with(stream, |leg| leg.stream.send_dtmf(&digits)),
+            }
+            if was_idle && !self.is_idle() {
+                self.hardware.wake();
+                self.media_time = None;
+            }
+        }
+    }
+
+    fn with(&mut self, stream: StreamId, change: impl FnOnce(&mut Leg)) {
+        if let Some(leg) = self.legs.get_mut(&stream) {
+            change(leg);
+        }
+    }
+
+    fn open(&mut self, id: StreamId, mut rtp: UdpSocket, mut rtcp: UdpSocket, seed: [u8; 32]) {
+        for socket in [&mut rtp, &mut rtcp] {
+            // One token for all: whichever wakes us, every socket is looked at.
+            if let Err(error) = self.poll.registry().register(socket, SOCKET, Interest::READABLE) {
+                tracing::warn!(%error, "a socket does not wake the media thread; it is read at each tick");
+            }
+        }
+        let stream = Stream::new(now(), seed, id);
+        self.legs.insert(id, Leg { stream, rtp, rtcp, part: Part::default() });
+    }
+
+    fn close(&mut self, id: StreamId) {
+        let Some(mut leg) = self.legs.remove(&id) else { return };
+        leg.stream.close(now());
+        leg.flush();
+        for socket in [&mut leg.rtp, &mut leg.rtcp] {
+            // Closing the socket takes it out all the same.
+            let _ = self.poll.registry().deregister(socket);
+        }
+    }
+
+    /// Read what has come; true when there is more.
+    fn receive(&mut self, now: Instant) -> bool {
+        let mut more = false;
+        for leg in self.legs.values_mut() {
+            let stream = &mut leg.stream;
+            more |= read(&leg.rtp, |from, bytes| stream.handle_rtp(now, from, bytes));
+            more |= read(&leg.rtcp, |from, bytes| stream.handle_rtcp(now, from, bytes));
+        }
+        more
+    }
+
+    /// Make voice until the speaker has enough; true when it still has not.
+    fn ticks(&mut self, now: Instant) -> bool {
+        for _ in 0..MAX_TICKS {
+            let Some(late) = self.hardware.wants(now) else { return false };
+            let at = self.tick_time(now, late);
+            let mut mouth = [0.0; TICK];
+            let mut ear = [0.0; TICK];
+            self.hardware.capture(&mut mouth);
+            for leg in self.legs.values_mut() {
+                leg.stream.playout(at, &mut leg.part.said);
+            }
+            self.mixer.mix(self.legs.values_mut().map(|leg| &mut leg.part), &mouth, &mut ear);
+            for leg in self.legs.values_mut() {
+                leg.stream.capture(now, &leg.part.heard);
+            }
+            self.hardware.play(&ear);
+        }
+        true
+    }
+
+    /// A steady time for the jitter buffers, ten milliseconds a tick, although the device asks in bursts.
+    fn tick_time(&mut self, now: Instant, late: i64) -> Instant {
+        let wall = now.saturating_duration_since(self.epoch).as_micros() as i64 - late;
+        let time = match self.media_time {
+            Some(before) if (wall - before - 10_000).abs() < FAR => {
+                before + 10_000 + (wall - before - 10_000) / FOLLOW
+            }
+            _ => wall,
+        };
+        self.media_time = Some(time);
+        self.epoch + Duration::from_micros(time.max(0) as u64)
+    }
+
+    fn drain(&mut self) {
+        for leg in self.legs.values_mut() {
+            leg.flush();
+            while let Some(event) = leg.stream.poll_event() {
+                (self.on_event)(event);
+            }
+        }
+    }
+
+    fn publish(&mut self, now: Instant) {
+        if now.saturating_duration_since(self.published) < PUBLISH {
+            return;
+        }
+        // Somebody copies just now: the next round will do.
+        let Ok(mut stats) = self.stats.try_lock() else { return };
+        self.published = now;
+        for (id, leg) in &self.legs {
+            // A stream that was closed meanwhile is not to come back.
+            if let Some(slot) = stats.get_mut(id) {
+                *slot = leg.stream.stats();
+            }
+        }
+    }
+
+    fn end(mut self) {
+        for id in self.legs.keys().copied().collect::<Vec<_>>() {
+            self.close(id);
+        }
+        self.hardware.stop();
+    }
+}
+
+impl Leg {
+    fn flush(&mut self) {
+        while let Some(transmit) = self.stream.poll_transmit() {
+            let socket = match transmit.channel {
+                Channel::Rtp => &self.rtp,
+                Channel::Rtcp => &self.rtcp,
+            };
+            // Voice that cannot leave now is too late later.
+            if let Err(error) = socket.send_to(&transmit.bytes, transmit.to) {
+                tracing::trace!(%error, "a packet was not sent");
+            }
+        }
+    }
+}
+
+/// Read a socket dry, within bounds; true when there may be more.
+fn read(socket: &UdpSocket, mut handle: impl FnMut(SocketAddr, &[u8])) -> bool {
+    // One byte longer than the longest, so that a longer one is seen to be cut.
+    let mut buffer = [0; rtp::MAX_PACKET + 1];
+    for _ in 0..MAX_READS {
+        match socket.recv_from(&mut buffer) {
+            Ok((length, from)) => handle(from, &buffer[..length]),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+            // Such as an ICMP error of an earlier packet: the next read tells more.
+            Err(error) => tracing::trace!(%error, "a socket was not read"),
+        }
+    }
+    true
+}
+
+#[expect(clippy::disallowed_methods, reason = "this thread is the shell")]
+fn now() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,190 @@
+//! RTCP both ways, and the stream's numbers.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use rand_core::Rng;
+
+use super::{Channel, Stream};
+use crate::config::{Codec, Event, Stats, StreamConfig};
+use crate::quality;
+use crate::rtcp::{self, Report, SenderInfo};
+
+/// Voice heard before its quality is judged, in packets.
+const ENOUGH: u64 = 50;
+/// IPv4, UDP and RTP headers, in bytes a packet (RFC 3550 §6.2 counts them).
+const HEADERS: u32 = 40;
+
+#[derive(Debug, Default)]
+pub(super) struct Reporter {
+    pub(super) due: Option<Instant>,
+    reported: bool,
+    bandwidth: u32,
+    /// What we had sent and received at our last report.
+    sent_prior: u64,
+    received_prior: u64,
+    /// The peer's last sender report: the middle of its NTP time, and when it came.
+    sender_report: Option<(u32, Instant)>,
+    round_trip: Option<Duration>,
+    /// What the peer says of our packets: fraction lost and jitter in timestamp units.
+    remote: Option<(f32, u32)>,
+}
+
+impl Reporter {
+    pub(super) fn configure(&mut self, now: Instant, config: &StreamConfig, random: &mut impl Rng) {
+        let voice = match config.send.codec {
+            Codec::Opus => config.send.bitrate.unwrap_or(24_000),
+            Codec::Pcmu | Codec::Pcma => 64_000,
+        };
+        self.bandwidth = voice + HEADERS * 8 * 1_000 / config.send.frame_ms();
+        if self.due.is_none() {
+            // RFC 3550 §6.2: half the interval before the first report.
+            self.due = Some(now + rtcp::interval(self.bandwidth, random) / 2);
+        }
+    }
+
+    /// The first packet went out: §6.2 lets a unicast session report at once.
+    pub(super) fn sent(&mut self, now: Instant) {
+        if !self.reported {
+            self.reported = true;
+            self.due = Some(now);
+        }
+    }
+}
+
+impl Stream {
+    /// A datagram came to the RTCP socket. Anything may be in it.
+    pub fn handle_rtcp(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+        let latch = self.config.as_ref().is_some_and(|config| config.latch);
+        let packets = rtcp::parse(datagram).filter(|_| self.receiver.believes_rtcp(from, latch));
+        let (Some(packets), true) = (packets, self.config.is_some()) else {
+            self.receiver.dropped += 1;
+            return;
+        };
+        let mut measured = false;
+        for packet in packets {
+            match packet {
+                rtcp::Packet::Report { ssrc, sender, reports } => {
+                    if let Some(sender) = sender
+                        && self.receiver.source.as_ref().is_none_or(|source| source.ssrc() == ssrc)
+                    {
+                        self.reporter.sender_report = Some((rtcp::ntp_middle(sender.ntp), now));
+                    }
+                    let ours = self.sender.ssrc;
+                    for report in reports.iter().filter(|report| report.ssrc == ours) {
+                        self.handle_report(now, report);
+                        measured = true;
+                    }
+                }
+                rtcp::Packet::Bye { ssrc } => {
+                    if self.receiver.source.as_ref().is_some_and(|source| source.ssrc() == ssrc) {
+                        self.event(Event::Bye { stream: self.id });
+                    }
+                }
+                rtcp::Packet::CanonicalName { .. } => {}
+            }
+        }
+        if measured {
+            let stats = Box::new(self.stats());
+            self.event(Event::Quality { stream: self.id, stats });
+        }
+    }
+
+    fn handle_report(&mut self, now: Instant, report: &Report) {
+        let elapsed = now.saturating_duration_since(self.began);
+        if let Some(round_trip) = rtcp::round_trip(elapsed, report) {
+            self.reporter.round_trip = Some(round_trip);
+        }
+        let fraction = f32::from(report.fraction_lost) / 256.0;
+        // Loss comes in bursts: FEC stays for a while after it.
+        let smooth = self.reporter.remote.map_or(fraction, |(before, _)| fraction.max(0.7 * before + 0.3 * fraction));
+        self.reporter.remote = Some((fraction, report.jitter));
+        self.sender.set_loss(smooth);
+    }
+
+    /// Send a report, with goodbye when asked.
+    pub(super) fn report(&mut self, now: Instant, bye: bool) {
+        let Some(config) = &self.config else { return };
+        let reporter = &mut self.reporter;
+        let elapsed = now.saturating_duration_since(self.began);
+        let sends = self.sender.packets > reporter.sent_prior;
+        reporter.sent_prior = self.sender.packets;
+        let sender = sends.then(|| SenderInfo {
+            ntp: rtcp::ntp(elapsed),
+            timestamp: self.sender.timestamp_at(now, config.send.codec.clock_rate()),
+            packets: self.sender.packets as u32,
+            octets: self.sender.octets as u32,
+        });
+        let source = self.receiver.source.as_mut().filter(|source| source.received() != reporter.received_prior);
+        let report = source.map(|source| {
+            reporter.received_prior = source.received();
+            let fraction_lost = source.fraction_lost();
+            self.receiver.playout.set_loss(f32::from(fraction_lost) / 256.0, config.send.frame_ms());
+            let (last_sender_report, delay) = reporter.sender_report.map_or((0, 0), |(middle, came)| {
+                let delay = now.saturating_duration_since(came).as_micros() as u64;
+                (middle, ((delay << 16) / 1_000_000) as u32)
+            });
+            Report {
+                ssrc: source.ssrc(),
+                fraction_lost,
+                cumulative_lost: source.lost().clamp(-0x80_0000, 0x7f_ffff) as i32,
+                // Our cycles begin at one, to number packets from before the first.
+                highest: (source.extended_max() as u32).wrapping_sub(1 << 16),
+                jitter: source.jitter(),
+                last_sender_report,
+                delay,
+            }
+        });
+        reporter.due = Some(now + rtcp::interval(reporter.bandwidth, &mut self.random));
+        reporter.reported = true;
+        let bytes = rtcp::build(self.sender.ssrc, sender, report.as_slice(), &config.cname, bye);
+        if let Some(to) = self.receiver.remote_rtcp() {
+            self.transmit(Channel::Rtcp, to, bytes);
+        }
+    }
+
+    /// How the stream is doing.
+    pub fn stats(&self) -> Stats {
+        let receiver = &self.receiver;
+        let tally = receiver.playout.tally();
+        let sends = self.config.as_ref().map_or(Codec::Opus, |config| config.send.codec);
+        let codec = receiver.codec.unwrap_or(sends);
+        let units = |units: u32, codec: Codec| {
+            Duration::from_micros(u64::from(units) * 1_000_000 / u64::from(codec.clock_rate()))
+        };
+        let (received, lost, jitter) = receiver.source.as_ref().map_or((0, 0, 0), |source| {
+            (source.received(), source.lost(), source.jitter())
+        });
+        // RFC 3550 A.3 lets duplicates hide losses; people want the losses.
+        let lost = (lost + receiver.lost_before + tally.duplicates as i64).max(0) as u64;
+        let received = received + receiver.received_before;
+        let expected = (received + lost).saturating_sub(tally.duplicates).max(1);
+        let share = |count: u64| (count as f32 / expected as f32).min(1.0);
+        let delay = Duration::from_micros(receiver.playout.delay());
+        let ptime = Duration::from_millis(20);
+        let one_way = self.reporter.round_trip.unwrap_or_default() / 2 + delay + ptime;
+        let mos = (received >= ENOUGH).then(|| {
+            quality::mos(codec, tally.recovered > 0, share(lost + tally.late), one_way)
+        });
+        Stats {
+            codec,
+            packets_sent: self.sender.packets,
+            octets_sent: self.sender.octets,
+            packets_received: received,
+            octets_received: receiver.octets,
+            lost,
+            late: tally.late,
+            duplicates: tally.duplicates,
+            dropped: receiver.dropped,
+            concealed: Duration::from_micros(tally.concealed * 1_000 / 48),
+            loss_fraction: share(lost),
+            remote_loss_fraction: self.reporter.remote.map(|(fraction, _)| fraction),
+            jitter: units(jitter, codec),
+            remote_jitter: self.reporter.remote.map(|(_, jitter)| units(jitter, sends)),
+            round_trip: self.reporter.round_trip,
+            delay,
+            mos,
+            remote: receiver.remote_rtp(),
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! `media::fuzz::rtcp` says what is checked.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| media::fuzz::rtcp(data));
