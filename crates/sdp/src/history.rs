@@ -53,6 +53,14 @@ impl History {
         ours
     }
 
+    /// The payload type that an offer should give a format: the one it has in the description sent last, else its usual
+    /// one. Peers cope badly with a codec that moves, even where RFC 3264 §8.3.2 allows it.
+    pub(crate) fn usual(&self, format: &Format) -> u8 {
+        let sent = self.sent.iter().flat_map(|sent| &sent.media).filter(|media| media.port != 0).flat_map(formats);
+        let before = sent.into_iter().find(|before| before.same_encoding(format));
+        before.map_or(format.payload_type, |before| before.payload_type)
+    }
+
     /// A payload type for a format of ours: the one wished if it never meant anything else in this dialog
     /// (RFC 3264 §8.3.2), else one that always meant this, else a free one. Adds it to those taken in this description.
     pub(crate) fn payload_type(&self, format: &Format, wished: u8, taken: &mut Vec<u8>) -> u8 {

@@ -261,7 +261,8 @@ fn answer_stream(
     agreed.direction = agreed.direction.and(direction);
     // RFC 6337 §5.4: c=0.0.0.0 stops what we send, it does not change the direction that the answer states.
     let stated = offer.direction(theirs).mirrored().and(direction);
-    Ok((audio(local, stated, &theirs.proto, &chosen, mux), agreed))
+    let ours = audio(local, stated, &theirs.proto, &chosen, mux);
+    Ok((Media { kind: theirs.kind.clone(), ..ours }, agreed))
 }
 
 /// What the peer's description settles by itself. `direction` is what it leaves us.
@@ -356,7 +357,7 @@ fn offered_formats(local: &Local, history: &History) -> Vec<Format> {
     let mut list = Vec::new();
     for codec in &local.codecs {
         let mut format = Format::voice(codec.default_payload_type(), *codec);
-        format.payload_type = history.payload_type(&format, format.payload_type, &mut taken);
+        format.payload_type = history.payload_type(&format, history.usual(&format), &mut taken);
         if *codec == Codec::Opus {
             format.parameters = opus_line(local);
         }
@@ -364,7 +365,7 @@ fn offered_formats(local: &Local, history: &History) -> Vec<Format> {
     }
     for rate in local.event_rates() {
         let mut format = Format::telephone_event(if rate == 8_000 { 101 } else { 100 }, rate);
-        format.payload_type = history.payload_type(&format, format.payload_type, &mut taken);
+        format.payload_type = history.payload_type(&format, history.usual(&format), &mut taken);
         list.push(format);
     }
     list

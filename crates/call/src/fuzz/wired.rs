@@ -136,21 +136,30 @@ impl World {
             let Some(call) = self.calls.iter_mut().find(|call| call.legs[who] == Some(leg)) else {
                 panic!("{leg} belongs to no call");
             };
-            let said = &mut call.said[who];
-            let mut body = |sdp: SessionDescription| {
-                let text = sdp.to_string().into_bytes();
-                follows(said.replace(sdp), said.as_ref());
-                Some(text)
-            };
             let to = 1 - who;
             match action {
-                Action::Invite { sdp } => call.wires[to].push_back(Message::Invite(sdp.and_then(&mut body))),
+                Action::Invite { sdp } => {
+                    let offer = sdp.and_then(|sdp| call.say(who, sdp));
+                    call.wires[to].push_back(Message::Invite(offer));
+                }
                 Action::Ring { status } => call.send(to, Signal::Progress { status, sdp: None }),
-                Action::Accept { sdp } => call.send(to, Signal::Answered { sdp: body(sdp) }),
+                Action::Accept { sdp } => {
+                    let sdp = call.say(who, sdp);
+                    call.send(to, Signal::Answered { sdp });
+                }
                 Action::Refuse { status } => call.send(to, Signal::Refused { status }),
-                Action::AnswerLate { sdp } => call.send(to, Signal::Acknowledged { sdp: body(sdp) }),
-                Action::Offer { sdp } => call.send(to, Signal::Offer { sdp: body(sdp) }),
-                Action::AnswerOffer { sdp } => call.send(to, Signal::OfferAnswered { sdp: body(sdp) }),
+                Action::AnswerLate { sdp } => {
+                    let sdp = call.say(who, sdp);
+                    call.send(to, Signal::Acknowledged { sdp });
+                }
+                Action::Offer { sdp } => {
+                    let sdp = call.say(who, sdp);
+                    call.send(to, Signal::Offer { sdp });
+                }
+                Action::AnswerOffer { sdp } => {
+                    let sdp = call.say(who, sdp);
+                    call.send(to, Signal::OfferAnswered { sdp });
+                }
                 Action::RefuseOffer { status } => {
                     call.send(to, Signal::OfferRefused { status, retry_after: None });
                 }
@@ -170,27 +179,29 @@ impl World {
         self.phones.iter().for_each(Phone::check);
     }
 
-    /// All messages arrive, all pauses end: then both sides of every call see the same.
+    /// All pauses end, all messages arrive: then both sides of every call see the same.
     fn settle(&mut self) {
         let mut messages = 0;
         for _ in 0..40 {
-            for index in 0..self.calls.len() {
-                for who in [0, 1, 0, 1, 0, 1] {
-                    while !self.calls[index].wires[who].is_empty() {
-                        self.deliver(index, who);
-                        self.check();
-                        messages += 1;
-                        assert!(messages < MAX_MESSAGES, "they come to rest");
-                    }
-                }
-            }
             self.now += Duration::from_millis(500);
             self.time();
+            while let Some((index, who)) = self.waiting() {
+                self.deliver(index, who);
+                self.check();
+                messages += 1;
+                assert!(messages < MAX_MESSAGES, "they come to rest");
+            }
         }
         for call in &self.calls {
             let view = |who: usize| call.legs[who].and_then(|leg| self.phones[who].switch.leg(leg));
             self.converged(call, view(0), view(1));
         }
+    }
+
+    /// A call and a phone for which a message is on its way.
+    fn waiting(&self) -> Option<(usize, usize)> {
+        let ends = (0..self.calls.len()).flat_map(|index| [(index, 0), (index, 1)]);
+        ends.into_iter().find(|(index, who)| !self.calls[*index].wires[*who].is_empty())
     }
 
     fn converged(&self, call: &Call, one: Option<View>, other: Option<View>) {
@@ -220,16 +231,24 @@ impl World {
 }
 
 impl Call {
+    /// The body of a description, after a look at the one before.
+    fn say(&mut self, who: usize, sdp: SessionDescription) -> Option<Vec<u8>> {
+        let body = sdp.to_string().into_bytes();
+        if let Some(before) = self.said[who].replace(sdp.clone()) {
+            follows(&before, &sdp);
+        }
+        Some(body)
+    }
+
     fn send(&mut self, to: usize, signal: Signal) {
         self.wires[to].push_back(Message::Signal(signal));
     }
 }
 
 /// RFC 3264 §8: the same version says the same, any change counts up by one, and slots stay.
-fn follows(before: Option<SessionDescription>, after: Option<&SessionDescription>) {
-    let (Some(before), Some(after)) = (before, after) else { return };
+fn follows(before: &SessionDescription, after: &SessionDescription) {
     let version = |sdp: &SessionDescription| sdp.origin.version.parse::<u64>().expect("ours is a number");
-    assert_eq!(version(after), version(&before) + u64::from(*after != before), "{before}{after}");
+    assert_eq!(version(after), version(before) + u64::from(after != before), "{before}{after}");
     assert_eq!(after.origin.session_id, before.origin.session_id);
     assert!(after.media.len() >= before.media.len());
 }

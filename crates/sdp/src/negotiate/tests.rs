@@ -175,6 +175,7 @@ fn versions_and_numbers_over_a_dialog() {
     let (same, _) = answer(&us, Direction::SendRecv, &history, &theirs).unwrap();
     assert_eq!(first, same);
     let hold = offer(&us, Direction::SendOnly, &history);
+    assert_eq!(hold.media[0].formats, ["111", "0", "8", "100", "101"], "Opus stays where it was");
     assert_eq!((first.origin.version.as_str(), hold.origin.version.as_str()), ("1", "2"));
     assert_eq!((first.origin.session_id.as_str(), hold.origin.session_id.as_str()), ("42", "42"));
     history.record(&hold);
