@@ -1,5 +1,5 @@
 //! A call that needs nothing but this program: the PBX of `denwa-lab` on loopback, and its echo.
-use denwa::{Account, Audio, CallChange, Error, Event, Events, Phone, Uri};
+use denwa::{Account, Audio, CallChange, Event, Events, Phone, Uri};
 use denwa_examples::keys::Interrupts;
 use denwa_examples::options::Options;
 use denwa_examples::screen::{Screen, call_line};
@@ -48,13 +48,12 @@ async fn start(screen: &mut Screen, options: &Options) -> Result<(Phone, Events,
     let why = if options.wav.is_some() || options.record.is_some() || options.no_audio {
         None
     } else {
-        match builder().audio(Audio::System).start().await {
+        match options.with_card(builder()).await? {
             Ok((phone, events)) => {
                 screen.line("sound card: speak, and hear yourself");
                 return Ok((phone, events, Proof::Ear));
             }
-            Err(Error::Audio { detail, .. }) => Some(detail),
-            Err(other) => return Err(other.into()),
+            Err(why) => Some(why),
         }
     };
     if let Some(why) = why {

@@ -1,4 +1,5 @@
 //! The command line that both examples share.
+use crate::sound;
 use denwa::{Account, Audio, Error, Events, Phone, PhoneBuilder, Transport, Uri};
 use lexopt::prelude::*;
 use std::ffi::OsString;
@@ -109,12 +110,26 @@ impl Options {
             let audio = Audio::File { play: self.wav.clone(), record: self.record.clone() };
             return self.builder().audio(audio).start().await;
         }
-        match self.builder().audio(Audio::System).start().await {
-            Err(Error::Audio { detail, .. }) => {
-                say(format!("no sound card ({detail}): the call goes on without sound; --wav and --record use files"));
-                self.builder().audio(Audio::None).start().await
-            }
-            other => other,
+        let why = match self.with_card(self.builder()).await? {
+            Ok(started) => return Ok(started),
+            Err(why) => why,
+        };
+        say(format!("no sound card ({why}): the call goes on without sound; --wav and --record use files"));
+        self.builder().audio(Audio::None).start().await
+    }
+
+    /// Starts a phone with the sound card; `Err` inside says in a few words why there is none.
+    ///
+    /// # Errors
+    /// As [`PhoneBuilder::start`], but for the sound.
+    pub async fn with_card(&self, builder: PhoneBuilder) -> Result<Result<(Phone, Events), String>, Error> {
+        if !sound::may_have_card() {
+            return Ok(Err("none on this machine".into()));
+        }
+        match builder.audio(Audio::System).start().await {
+            Ok(started) => Ok(Ok(started)),
+            Err(Error::Audio { detail, .. }) => Ok(Err(detail)),
+            Err(other) => Err(other),
         }
     }
 

@@ -36,16 +36,17 @@ pub async fn sipp_call(user: &str, number: &str) -> Result {
     }
 }
 
-/// What number 611 recorded; it is written when the caller hangs up.
+/// What number 611 recorded; Asterisk fills its length in some time after the caller has hung up.
 pub async fn recorded() -> Result<Sound> {
-    let path = recording();
+    let mut read = Sound::read(&recording());
     for _ in 0..50 {
-        if path.exists() {
+        if read.as_ref().is_ok_and(|sound| sound.seconds() > 0.0) {
             break;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
+        read = Sound::read(&recording());
     }
-    Sound::read(&path)
+    read
 }
 
 /// Removes what number 611 recorded before.

@@ -110,7 +110,7 @@ pub enum CallChange {
     Muted(bool),
     /// A digit came from the other side: `0`-`9`, `*`, `#`, `A`-`D`.
     Dtmf(char),
-    /// The newest figures, about once a second; only the newest is kept for a slow reader.
+    /// The newest figures, about twice a second; only the newest is kept for a slow reader.
     Quality(Quality),
     /// It is over. Comes once, as the last change of this call.
     Ended(EndReason),

@@ -33,9 +33,10 @@
 //!
 //! # The three words
 //! - [`Command`] is the one door in: [`Phone::send`]. Every method of a handle ends there.
-//! - [`Event`] is what happened, in order: [`Events`]. A slow reader does not make memory grow; see [`Events`]' module
-//!   rules in short: the coming, the answer and the end of a call are never dropped, levels are told by their newest
-//!   value, and above [`KEPT_MAX`] unread events new calls are refused.
+//! - [`Event`] is what happened, in order: [`Events`]. A slow reader does not make memory grow: the coming, the answer and
+//!   the end of a call are never dropped; of a level (held, muted, codec, figures, registration) only the newest unread
+//!   value is kept; digits beyond [`LOSSY_MAX`] are dropped and counted; above [`KEPT_MAX`] unread events new calls are
+//!   refused.
 //! - [`Snapshot`] is all there is to draw, at any time: [`Phone::snapshot`].
 //!
 //! # When a future resolves
@@ -82,3 +83,8 @@ pub use handle::{AccountHandle, Call, Incoming, Phone};
 pub use media::Device;
 pub use sdp::Codec;
 pub use sip_core::uri::{Uri, UriError};
+
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -1,5 +1,7 @@
 //! Nothing private reaches a log above `trace`: no number, name, password or address, in a whole life of two phones, with
 //! what goes wrong in it. And nothing in it is an ERROR.
+#![allow(clippy::unwrap_used, reason = "a scenario that cannot go on has failed")]
+
 #[path = "scenarios/support.rs"]
 #[allow(dead_code)]
 mod support;

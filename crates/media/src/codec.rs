@@ -90,7 +90,8 @@ impl Encoder {
             EncoderKind::G711 { to_byte, down, slow } => {
                 slow.clear();
                 down.process(voice, slow);
-                payload.extend(slow.iter().map(|sample| to_byte((sample * 32_767.0).clamp(-32_768.0, 32_767.0) as i16)));
+                payload
+                    .extend(slow.iter().map(|sample| to_byte((sample * 32_767.0).clamp(-32_768.0, 32_767.0) as i16)));
             }
         }
         Ok(())
@@ -116,7 +117,12 @@ impl Decoder {
     /// # Errors
     /// The Opus library refuses.
     pub fn new(codec: Codec) -> Result<Decoder, CodecError> {
-        let g711 = |table| DecoderKind::G711 { table, up: Resampler::fixed(8_000, RATE), slow: Vec::new(), plc: plc::Plc::new() };
+        let g711 = |table| DecoderKind::G711 {
+            table,
+            up: Resampler::fixed(8_000, RATE),
+            slow: Vec::new(),
+            plc: plc::Plc::new(),
+        };
         let kind = match codec {
             Codec::Pcmu => g711(&g711::ULAW),
             Codec::Pcma => g711(&g711::ALAW),

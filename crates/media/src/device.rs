@@ -15,13 +15,13 @@ pub mod null;
 mod paced;
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// A microphone and a speaker. [`start`](Device::start) may be called again after [`stop`](Device::stop) or after the
 /// device was lost.
 pub trait Device: Send {
-    /// Open the device and let it run; the ends for its callbacks come from [`line`]. It may block for as long as
+    /// Open the device and let it run; the ends for its callbacks come from [`line()`]. It may block for as long as
     /// opening takes: the engine calls it on the media thread.
     ///
     /// # Errors
@@ -141,7 +141,7 @@ impl Playout {
     }
 
     /// The same for interleaved frames of `channels`, each sample through `convert`.
-    pub(crate) fn pull_frames<T: Copy>(&mut self, out: &mut [T], channels: usize, convert: impl Fn(f32) -> T) {
+    pub fn pull_frames<T: Copy>(&mut self, out: &mut [T], channels: usize, convert: impl Fn(f32) -> T) {
         let frames = out.len() / channels.max(1);
         let ready = self.ring.slots().min(frames);
         let mut outs = out.chunks_exact_mut(channels.max(1));
@@ -179,7 +179,7 @@ impl Capture {
     }
 
     /// The same for interleaved frames of `channels`, of which the mean is kept.
-    pub(crate) fn push_frames<T: Copy>(&mut self, samples: &[T], channels: usize, convert: impl Fn(T) -> f32) {
+    pub fn push_frames<T: Copy>(&mut self, samples: &[T], channels: usize, convert: impl Fn(T) -> f32) {
         let channels = channels.max(1);
         let frames = samples.len() / channels;
         let room = self.ring.slots().min(frames);

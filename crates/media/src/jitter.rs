@@ -162,7 +162,9 @@ impl<T> Jitter<T> {
         }
         self.cover(first);
         match self.play {
-            Some((wanted, _)) if self.micros(first - wanted) > MAX_GAP && self.due(now, first, hold) <= 0 => self.take(),
+            Some((wanted, _)) if self.micros(first - wanted) > MAX_GAP && self.due(now, first, hold) <= 0 => {
+                self.take()
+            }
             Some((wanted, _)) if wanted < first => {
                 // One packet's length at a time, so that the last one can be had from its follower's FEC.
                 let units = gap_piece(first - wanted, i64::from(head_duration(&self.packets)));

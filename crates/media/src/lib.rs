@@ -1,11 +1,75 @@
-//! The audio path: RTP, codecs, jitter buffer, devices and the media thread
+//! The audio of calls: from RTP to the ear and from the mouth to RTP.
+//!
+//! ```text
+//!                 the media thread (engine)                                     the device's callback
+//!   UDP ──▶ Stream: rtp ─▶ jitter ─▶ codec ─▶ stretch ─┐             ┌─▶ ring ─▶ speaker
+//!   UDP ◀── Stream: rtp ◀─ codec ◀─ mute, keys ◀───────┤── mixer ────┤
+//!           … one for each call                        ┘             └── ring ◀─ microphone
+//! ```
+//!
+//! Three layers, each usable alone:
+//!
+//! - [`Engine`] is the shell: one thread that owns sockets, streams, mixer and device. Its handle is cheap and never
+//!   blocks, so that a network task can hold it. It knows no SDP and no SIP: somebody else agrees on a
+//!   [`StreamConfig`].
+//! - [`Stream`] is one call leg without any I/O: datagrams and time go in, voice, datagrams and events come out. A
+//!   server, a test or another loop can drive it.
+//! - [`rtp`], [`rtcp`], [`dtmf`] and [`codec`] are the parts, for those who build something else.
+//!
+//! A [`Device`] is a microphone and a speaker: [`System`] (cpal), [`File`] (WAV in, WAV out), [`Null`] (silence at the
+//! pace of a sound card), or your own.
+//!
+//! # A call
+//!
+//! ```
+//! use media::{Codec, Engine, EngineConfig, Null, StreamConfig};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let engine = Engine::start(EngineConfig {
+//!     devices: Box::new(Null::new()),
+//!     seed: [7; 32],
+//!     ports: 16_384..32_768,
+//!     on_event: Box::new(|event| println!("{event:?}")),
+//! })?;
+//! // The port goes into the offer …
+//! let (stream, ours) = engine.open("127.0.0.1".parse()?)?;
+//! assert_eq!(ours.port() % 2, 0);
+//! // … and what the answer says comes here.
+//! engine.configure(stream, StreamConfig::new("127.0.0.1:4000".parse()?, Codec::Opus, 111));
+//! engine.set_live(stream, true);
+//! engine.send_dtmf(stream, "42#");
+//! println!("{:?}", engine.stats(stream));
+//! engine.close(stream);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # A device of your own
+//!
+//! [`device::line`] makes both ends: give [`device::Playout`] and [`device::Capture`] to your callback, which may not
+//! block or allocate and need not, and return the [`device::Line`] from [`Device::start`].
+//!
+//! # Rules that hold everywhere
+//!
+//! - Voice is mono, `f32`, -1 to 1, 48 kHz; only codecs and devices know other rates, and convert themselves.
+//! - The speaker is the clock: ticks of 10 ms are made when its ring runs low. The microphone's clock is bent to it,
+//!   and the peer's by stretching. While the speaker is stuck or lost, calls go on by the wall clock.
+//! - Everything that comes from the network is bounded, counted and never a panic; packets of strangers are dropped.
+//! - All randomness comes from the seed, and below [`Engine`] and the devices `now` is an argument.
+//!
+//! # What is not here
+//!
+//! SRTP, video, echo cancellation and noise suppression, RTP and RTCP on one port (RFC 5761), comfort noise
+//! (RFC 3389), stereo.
 
 pub mod codec;
 mod config;
 pub mod device;
-pub mod dtmf;
 mod drift;
+pub mod dtmf;
 mod engine;
+#[doc(hidden)]
+pub mod fuzz;
 mod jitter;
 mod mixer;
 mod playout;

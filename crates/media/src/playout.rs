@@ -170,7 +170,7 @@ impl Playout {
             return self.silence(STEP);
         };
         let samples = (units.max(0) as usize).saturating_mul((RATE / codec.clock_rate()) as usize);
-        let samples = samples.min(codec::MAX_FRAME).max(1);
+        let samples = samples.clamp(1, codec::MAX_FRAME);
         if let (true, Some(held), Some(decoder)) = (lost, self.jitter.follower(), self.decoder.as_mut())
             && i64::from(held.duration) == units
             && decoder.codec() == held.content.0

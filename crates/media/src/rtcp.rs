@@ -123,8 +123,7 @@ pub fn build(ssrc: u32, sender: Option<SenderInfo>, reports: &[Report], cname: &
     for report in reports {
         let lost = report.cumulative_lost.clamp(-0x80_0000, 0x7f_ffff) as u32 & 0xff_ffff;
         let loss = (u32::from(report.fraction_lost) << 24) | lost;
-        let fields =
-            [report.ssrc, loss, report.highest, report.jitter, report.last_sender_report, report.delay];
+        let fields = [report.ssrc, loss, report.highest, report.jitter, report.last_sender_report, report.delay];
         for field in fields {
             out.extend_from_slice(&field.to_be_bytes());
         }

@@ -5,7 +5,10 @@ use std::f32::consts::TAU;
 /// `seconds` of a sine.
 pub(crate) fn sine(frequency: f32, rate: u32, seconds: f32, amplitude: f32) -> Vec<f32> {
     let samples = (rate as f32 * seconds) as usize;
-    (0..samples).map(|i| (f64::from(frequency) * i as f64 / f64::from(rate)).fract() as f32).map(|x| (x * TAU).sin() * amplitude).collect()
+    (0..samples)
+        .map(|i| (f64::from(frequency) * i as f64 / f64::from(rate)).fract() as f32)
+        .map(|x| (x * TAU).sin() * amplitude)
+        .collect()
 }
 
 /// Power of one frequency against all the rest, in dB, by the best-fitting sine.
@@ -20,9 +23,4 @@ pub(crate) fn snr_of_sine(samples: &[f32], frequency: f32, rate: u32) -> f32 {
     }
     let tone = 2.0 * (s * s + c * c) / n;
     (10.0 * (tone / (all - tone).max(1e-12)).log10()) as f32
-}
-
-/// Root of the mean square.
-pub(crate) fn rms(samples: &[f32]) -> f32 {
-    (samples.iter().map(|s| s * s).sum::<f32>() / samples.len().max(1) as f32).sqrt()
 }

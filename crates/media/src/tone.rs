@@ -55,7 +55,7 @@ const FADE: u64 = SAMPLE_RATE as u64 / 200;
 
 /// Makes a [`Tone`] audible.
 #[derive(Clone, Copy, Debug)]
-pub struct Generator {
+pub(crate) struct Generator {
     tone: Tone,
     at: u64,
     /// Fades out from this sample on.
@@ -64,17 +64,17 @@ pub struct Generator {
 
 impl Generator {
     /// From the tone's start.
-    pub fn new(tone: Tone) -> Self {
+    pub(crate) fn new(tone: Tone) -> Self {
         Generator { tone, at: 0, stopped: None }
     }
 
     /// Fade out; then [`mix`](Self::mix) is `false`.
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.stopped.get_or_insert(self.at);
     }
 
     /// Add the next samples (48 kHz) to `out`; `false` when the tone is over.
-    pub fn mix(&mut self, out: &mut [f32]) -> bool {
+    pub(crate) fn mix(&mut self, out: &mut [f32]) -> bool {
         let per_ms = u64::from(SAMPLE_RATE / 1000);
         let (on, off) = (u64::from(self.tone.on) * per_ms, u64::from(self.tone.off) * per_ms);
         for sample in out {

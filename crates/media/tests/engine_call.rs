@@ -1,5 +1,7 @@
 //! Two engines call each other over loopback: files said on both sides, the other's tone in both recordings.
 
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test")]
+
 mod common;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -86,7 +88,8 @@ fn call(codec: Codec) {
     for (file, hertz) in [("a-heard.wav", 1_000.0), ("b-heard.wav", 440.0)] {
         let heard = read(&path(file));
         assert!(heard.len() > 48_000 * 2, "{file}: {} samples", heard.len());
-        let clearest = heard.chunks_exact(24_000).map(|voice| common::tonality(voice, hertz, 48_000)).fold(0.0, f32::max);
+        let clearest =
+            heard.chunks_exact(24_000).map(|voice| common::tonality(voice, hertz, 48_000)).fold(0.0, f32::max);
         assert!(clearest > 0.95, "{file}: {clearest} of {hertz} Hz, rms {}", common::rms(&heard));
         assert!(common::rms(&heard) > 0.05);
     }

@@ -1,6 +1,8 @@
 //! A call through cpal on a sound server without hardware: the microphone reaches the peer, the peer the speaker; the
 //! server dies, the call goes on, the server comes back. Skipped where there is no PulseAudio.
 
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test")]
+
 mod common;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -63,8 +65,12 @@ fn spawn(program: &str, args: &[&str]) -> Process {
 }
 
 fn write_tone(path: &Path, hertz: f32, seconds: usize) {
-    let spec =
-        hound::WavSpec { channels: 1, sample_rate: 48_000, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 48_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
     let mut writer = hound::WavWriter::create(path, spec).unwrap();
     for sample in common::Tone::samples(hertz, 48_000, 48_000 * seconds) {
         writer.write_sample((sample * 32_767.0) as i16).unwrap();
@@ -97,7 +103,8 @@ fn inner() {
     let events = Arc::new(Mutex::new(Vec::new()));
     let kept = events.clone();
     let start = |devices: Box<dyn media::Device>, seed, on_event: Box<dyn Fn(Event) + Send>| {
-        let engine = Engine::start(EngineConfig { devices, seed: [seed; 32], ports: 30_000..40_000, on_event }).unwrap();
+        let engine =
+            Engine::start(EngineConfig { devices, seed: [seed; 32], ports: 30_000..40_000, on_event }).unwrap();
         let (stream, address) = engine.open(IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap();
         (engine, stream, address)
     };
@@ -112,7 +119,8 @@ fn inner() {
     eprintln!("{:?}", near.0.stats(near.1));
     drop(recorder);
 
-    let count = |wanted: fn(&Event) -> bool| events.lock().unwrap().clone().iter().filter(|event| wanted(event)).count();
+    let count =
+        |wanted: fn(&Event) -> bool| events.lock().unwrap().clone().iter().filter(|event| wanted(event)).count();
     let lost = |event: &Event| matches!(event, Event::DeviceLost { .. });
     let back = |event: &Event| matches!(event, Event::DeviceBack);
     let wait = |wanted: fn(&Event) -> bool| {

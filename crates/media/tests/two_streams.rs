@@ -1,5 +1,7 @@
 //! Two streams talk over networks good and bad.
 
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test")]
+
 mod common;
 
 use std::time::Duration;
@@ -105,15 +107,15 @@ fn keys_arrive_once_each_under_loss() {
 
 #[test]
 fn without_events_keys_are_tones() {
-    let mut pair =
-        Pair::new(6, PERFECT, |remote| StreamConfig { dtmf: None, ..config(Codec::Pcmu)(remote) });
+    let mut pair = Pair::new(6, PERFECT, |remote| StreamConfig { dtmf: None, ..config(Codec::Pcmu)(remote) });
     pair.sides[0].said = None;
     pair.run(Duration::from_secs(2));
     pair.sides[1].heard.clear();
     pair.sides[0].stream.send_dtmf("1");
     pair.run(Duration::from_millis(400));
     let heard = &pair.sides[1].heard;
-    let sounding: Vec<_> = heard.chunks_exact(480).filter(|piece| common::rms(piece) > 0.05).flatten().copied().collect();
+    let sounding: Vec<_> =
+        heard.chunks_exact(480).filter(|piece| common::rms(piece) > 0.05).flatten().copied().collect();
     assert!((3_840..=5_760).contains(&sounding.len()), "{} samples", sounding.len());
     for hertz in [697.0, 1_209.0] {
         let share = common::share(&sounding[480..3_360], hertz, 48_000);

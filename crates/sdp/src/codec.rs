@@ -187,14 +187,6 @@ const STATIC: [(u8, &str, u32, u8); 24] = [
     (34, "H263", 90_000, 1),
 ];
 
-/// `name=value` pairs between semicolons. A name alone has the empty value.
-pub(crate) fn parameters(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    text.split(';').map(str::trim).filter(|part| !part.is_empty()).map(|part| match part.split_once('=') {
-        Some((name, value)) => (name.trim(), value.trim()),
-        None => (part, ""),
-    })
-}
-
 fn values_for<'a>(media: &'a Media, name: &'a str, payload_type: u8) -> impl Iterator<Item = &'a str> {
     media.lines.values(name).filter_map(move |value| {
         let (number, rest) = value.split_once([' ', '\t'])?;

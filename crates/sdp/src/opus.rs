@@ -37,7 +37,7 @@ impl OpusParameters {
     /// Reads what follows the payload type in `a=fmtp`.
     pub fn read(text: &str) -> Self {
         let mut parameters = Self::default();
-        for (name, value) in crate::codec::parameters(text) {
+        for (name, value) in pairs(text) {
             let number = |low: u32, high: u32| value.parse().ok().filter(|n| (low..=high).contains(n));
             let flag = value == "1";
             match name.to_ascii_lowercase().as_str() {
@@ -80,6 +80,14 @@ impl fmt::Display for OpusParameters {
         }
         Ok(())
     }
+}
+
+/// `name=value` pairs between semicolons. A name alone has the empty value.
+fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.split(';').map(str::trim).filter(|part| !part.is_empty()).map(|part| match part.split_once('=') {
+        Some((name, value)) => (name.trim(), value.trim()),
+        None => (part, ""),
+    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Dialogs, RFC 3261 §12: what two user agents share so that requests reach each other in order.
 
-use crate::endpoint::Flow;
+use crate::flow::Flow;
 use crate::header::{Header, NameAddr, RecordRoute, Route};
 use crate::message::{Fields, Request, Response};
 use crate::resolve::Question;

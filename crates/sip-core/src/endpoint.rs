@@ -73,7 +73,7 @@ mod closing;
 mod config;
 mod counters;
 mod event;
-mod flow;
+mod id;
 mod in_dialog;
 mod offer;
 mod out_of_dialog;
@@ -83,10 +83,11 @@ mod request;
 mod serve;
 mod session;
 
+pub use crate::flow::{Failure, Flow, Transmit, Transport};
 pub use config::{AccountConfig, Config, Invite, Limits, OutOfDialog};
 pub use counters::Counters;
-pub use event::{Event, Failure, RegistrationState, SessionEvent};
-pub use flow::{AccountId, Flow, OfferId, RequestId, ResolveId, ServerId, SessionId, Transmit, Transport};
+pub use event::{Event, RegistrationState, SessionEvent};
+pub use id::{AccountId, OfferId, RequestId, ResolveId, ServerId, SessionId};
 
 use account::Account;
 use outgoing::{Outgoing, OutgoingId};

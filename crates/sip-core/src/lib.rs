@@ -84,6 +84,7 @@ mod deadlines;
 pub mod dialog;
 pub mod digest;
 pub mod endpoint;
+mod flow;
 pub mod frame;
 #[doc(hidden)]
 pub mod fuzz;

@@ -13,6 +13,7 @@ mod rsip;
 #[cfg(test)]
 mod tests;
 
+pub use crate::header::name::MAX_HEADER_NAME;
 pub use builder::{Build, Builder};
 pub use error::{Fault, ParseError};
 pub use fields::Fields;
@@ -33,9 +34,6 @@ pub const MAX_MESSAGE: usize = 65_536;
 
 /// The most header lines read in one message.
 pub const MAX_HEADERS: usize = 256;
-
-/// The longest header name read, in bytes.
-pub const MAX_HEADER_NAME: usize = 255;
 
 /// A request or a response. Cloning one counts references and copies no text.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -20,7 +20,7 @@
 //! assert_eq!(targets[0].addr, "192.0.2.4:5070".parse().unwrap()); // literal: no query was asked
 //! ```
 
-use crate::endpoint::{Flow, Transport};
+use crate::flow::{Flow, Transport};
 use crate::uri::{Host, SipUri, Uri};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};

@@ -15,11 +15,11 @@ async fn from_baresip_in_opus() -> Result {
     let ringing = phone.rings().await?;
     assert_eq!((ringing.display_name(), ringing.account()), (Some("Alice"), Some(phone.account().id())));
     far.event("CALL_RINGING").await?;
-    let call = within("the ACK", 5, ringing.answer()).await??;
+    let call = within("the ACK", 15, ringing.answer()).await??;
     far.event("CALL_ESTABLISHED").await?;
     phone.hears_tone(440).await?;
     far.hang_up().await?;
-    assert_eq!(within("the end", 5, call.ended()).await?, EndReason::RemoteHangup);
+    assert_eq!(within("the end", 15, call.ended()).await?, EndReason::RemoteHangup);
     is_tone("baresip", &far.heard()?, MOUTH)?;
     phone.stop().await
 }
@@ -71,7 +71,7 @@ async fn the_caller_gives_up() -> Result {
     let ringing = phone.rings().await?;
     far.event("CALL_RINGING").await?;
     far.hang_up().await?;
-    assert_eq!(within("the CANCEL", 5, ringing.ended()).await?, EndReason::Cancelled);
+    assert_eq!(within("the CANCEL", 15, ringing.ended()).await?, EndReason::Cancelled);
     phone.stop().await
 }
 
@@ -82,7 +82,7 @@ async fn nobody_answers_and_the_pbx_gives_up() -> Result {
     let mut phone = Phone::of("1003", &[]).await?;
     ami.originate("1003", "600", Duration::from_secs(2)).await?;
     let ringing = phone.rings().await?;
-    assert_eq!(within("the CANCEL", 5, ringing.ended()).await?, EndReason::Cancelled);
+    assert_eq!(within("the CANCEL", 15, ringing.ended()).await?, EndReason::Cancelled);
     phone.stop().await
 }
 

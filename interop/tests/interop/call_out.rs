@@ -34,7 +34,7 @@ async fn the_pbx_records_us(codec: Codec) -> Result {
     let phone = Phone::of("1003", &[codec]).await?;
     let call = phone.call("611").await?;
     phone.hears(2.5).await;
-    within("the end", 5, call.hangup()).await??;
+    within("the end", 15, call.hangup()).await??;
     is_tone("Asterisk", &peers::recorded().await?, MOUTH)?;
     phone.stop().await
 }
@@ -70,7 +70,7 @@ async fn to_baresip_that_rings_in_opus() -> Result {
     far.event("CALL_INCOMING").await?;
     phone.change(&call, "180", |change| matches!(change, CallChange::Ringing)).await?;
     far.command("accept", "").await?;
-    within("the answer", 5, call.answered()).await??;
+    within("the answer", 15, call.answered()).await??;
     phone.hears_tone(440).await?;
     call.hangup().await?;
     far.event("CALL_CLOSED").await?;
@@ -97,7 +97,7 @@ async fn straight_to_baresip_without_a_server() -> Result {
     let mut far = Baresip::b().await?;
     let phone = Phone::start(&[]).await?;
     let call = phone.inner().dial("sip:1002@127.0.0.1:7420".parse()?).await?;
-    within("the answer", 5, call.answered()).await??;
+    within("the answer", 15, call.answered()).await??;
     phone.hears_tone(880).await?;
     call.hangup().await?;
     far.event("CALL_CLOSED").await?;

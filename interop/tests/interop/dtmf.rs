@@ -16,7 +16,7 @@ async fn from_the_pbx(codec: Codec) -> Result {
         }
     }
     assert_eq!(digits, "1234567890*#ABCD");
-    within("the PBX's BYE", 5, call.ended()).await?;
+    within("the PBX's BYE", 15, call.ended()).await?;
     phone.stop().await
 }
 

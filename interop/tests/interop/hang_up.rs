@@ -9,7 +9,7 @@ use denwa_interop::{Ami, Baresip, Phone, Result};
 async fn the_pbx_does() -> Result {
     let phone = Phone::of("1003", &[]).await?;
     let call = phone.call("615").await?;
-    assert_eq!(within("the BYE", 6, call.ended()).await?, EndReason::RemoteHangup);
+    assert_eq!(within("the BYE", 15, call.ended()).await?, EndReason::RemoteHangup);
     phone.stop().await
 }
 
@@ -19,8 +19,8 @@ async fn we_do() -> Result {
     let mut ami = Ami::sign_in().await?;
     let phone = Phone::of("1003", &[]).await?;
     let call = phone.call("600").await?;
-    within("the BYE's answer", 5, call.hangup()).await??;
-    assert_eq!(within("the end", 5, call.ended()).await?, EndReason::LocalHangup);
+    within("the BYE's answer", 15, call.hangup()).await??;
+    assert_eq!(within("the end", 15, call.ended()).await?, EndReason::LocalHangup);
     assert_eq!(ami.event("Hangup").await?["Exten"], "600");
     phone.stop().await
 }

@@ -14,12 +14,12 @@ async fn ours_through_the_pbx() -> Result {
     let call = phone.call("1002").await?;
     phone.hears_tone(880).await?;
 
-    within("the hold's answer", 5, call.hold()).await??;
+    within("the hold's answer", 15, call.hold()).await??;
     ami.event("Hold").await?;
     assert!(call.state().is_some_and(|state| state.held));
     phone.hears_nothing().await?;
 
-    within("the resume's answer", 5, call.resume()).await??;
+    within("the resume's answer", 15, call.resume()).await??;
     ami.event("Unhold").await?;
     phone.hears_tone(880).await?;
     call.hangup().await?;
@@ -82,12 +82,12 @@ async fn both() -> Result {
     let (mut far, phone, call) = called_by_baresip().await?;
     far.command("hold", "").await?;
     phone.change(&call, "hold by baresip", |change| matches!(change, CallChange::RemoteHeld)).await?;
-    within("our hold's answer", 5, call.hold()).await??;
+    within("our hold's answer", 15, call.hold()).await??;
     phone.hears_nothing().await?;
     far.command("resume", "").await?;
     tokio::time::sleep(Duration::from_secs(1)).await;
     phone.hears_nothing().await?;
-    within("our resume's answer", 5, call.resume()).await??;
+    within("our resume's answer", 15, call.resume()).await??;
     phone.hears_tone(880).await?;
     far.hang_up().await?;
     is_tone("baresip at the end", &far.heard()?.last(1.0), MOUTH)?;
@@ -100,11 +100,11 @@ async fn a_second_call_while_the_first_is_held() -> Result {
     let phone = Phone::of("1003", &[]).await?;
     let first = phone.call("603").await?;
     phone.hears_tone(1004).await?;
-    within("the hold's answer", 5, first.hold()).await??;
+    within("the hold's answer", 15, first.hold()).await??;
     let second = phone.call("600").await?;
     phone.hears_tone(MOUTH).await?;
     second.hangup().await?;
-    within("the resume's answer", 5, first.resume()).await??;
+    within("the resume's answer", 15, first.resume()).await??;
     phone.hears_tone(1004).await?;
     first.hangup().await?;
     phone.stop().await

@@ -15,17 +15,17 @@ async fn two_of_our_phones() -> Result {
 
     let call = caller.dial("2002").await?;
     let answered = callee.answers().await?;
-    within("the answer", 5, call.answered()).await??;
+    within("the answer", 15, call.answered()).await??;
     caller.hears_tone(550).await?;
     callee.hears_tone(MOUTH).await?;
     let before = proxied()?.len();
-    within("the hold's answer", 5, call.hold()).await??;
+    within("the hold's answer", 15, call.hold()).await??;
     callee.change(&answered, "hold by the caller", |change| matches!(change, CallChange::RemoteHeld)).await?;
-    within("the resume's answer", 5, call.resume()).await??;
+    within("the resume's answer", 15, call.resume()).await??;
     callee.change(&answered, "resume by the caller", |change| matches!(change, CallChange::RemoteResumed)).await?;
     callee.hears_tone(MOUTH).await?;
-    within("the BYE's answer", 5, answered.hangup()).await??;
-    assert_eq!(within("the end", 5, call.ended()).await?, EndReason::RemoteHangup);
+    within("the BYE's answer", 15, answered.hangup()).await??;
+    assert_eq!(within("the end", 15, call.ended()).await?, EndReason::RemoteHangup);
 
     let through: Vec<String> = proxied()?.split_off(before);
     let count = |method: &str| through.iter().filter(|each| *each == method).count();
@@ -57,13 +57,13 @@ async fn we_call_pjsip_which_rejects_and_then_answers() -> Result {
     let mut robot = Robot::start(KAMAILIO, "2002", &["register", "reject:486", "wait", "answer", "gone"])?;
     robot.says("step reject").await?;
     let call = phone.dial("2002").await?;
-    match within("the refusal", 5, call.answered()).await? {
+    match within("the refusal", 15, call.answered()).await? {
         Err(Error::Refused { status: 486, .. }) => {}
         other => return Err(format!("{other:?}").into()),
     }
     let call = phone.call("2002").await?;
     robot.says("step gone").await?;
-    within("the BYE's answer", 5, call.hangup()).await??;
+    within("the BYE's answer", 15, call.hangup()).await??;
     robot.finish().await?;
     phone.stop().await
 }
@@ -74,7 +74,7 @@ async fn a_number_that_nobody_has() -> Result {
     let mut phone = Phone::start(&[]).await?;
     phone.register(KAMAILIO, "2001", None).await?;
     let call = phone.dial("2005").await?;
-    match within("the refusal", 5, call.answered()).await? {
+    match within("the refusal", 15, call.answered()).await? {
         Err(Error::Refused { status: 404, .. }) => phone.stop().await,
         other => Err(format!("{other:?}").into()),
     }

@@ -41,8 +41,8 @@ async fn we_give_up_while_it_rings() -> Result {
     let phone = Phone::of("1003", &[]).await?;
     let call = phone.dial("607").await?;
     phone.change(&call, "180", |change| matches!(change, CallChange::Ringing)).await?;
-    within("the 487", 5, call.hangup()).await??;
-    assert_eq!(within("the end", 5, call.ended()).await?, EndReason::LocalHangup);
+    within("the 487", 15, call.hangup()).await??;
+    assert_eq!(within("the end", 15, call.ended()).await?, EndReason::LocalHangup);
     let gone = ami.event("Hangup").await?;
     assert_eq!(gone["Exten"], "607");
     phone.stop().await
@@ -55,12 +55,16 @@ async fn we_give_up_at_once() -> Result {
     let phone = Phone::of("1003", &[]).await?;
     let call = phone.dial("607").await?;
     within("the 487", 10, call.hangup()).await??;
-    assert_eq!(within("the end", 5, call.ended()).await?, EndReason::LocalHangup);
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    ami.action("CoreShowChannels", &[]).await?;
-    let list = ami.event("CoreShowChannelsComplete").await?;
-    assert_eq!(list["ListItems"], "0", "the PBX holds no call of ours");
-    phone.stop().await
+    assert_eq!(within("the end", 15, call.ended()).await?, EndReason::LocalHangup);
+    // The PBX holds no call of ours, once it has seen to the CANCEL.
+    for _ in 0..10 {
+        ami.action("CoreShowChannels", &[]).await?;
+        if ami.event("CoreShowChannelsComplete").await?["ListItems"] == "0" {
+            return phone.stop().await;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    Err("the PBX still holds a call".into())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -72,8 +76,8 @@ async fn nobody_answers_and_we_give_up() -> Result {
     far.event("CALL_INCOMING").await?;
     phone.change(&call, "180", |change| matches!(change, CallChange::Ringing)).await?;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    within("the 487", 5, call.hangup()).await??;
+    within("the 487", 15, call.hangup()).await??;
     far.event("CALL_CLOSED").await?;
-    assert_eq!(within("the end", 5, call.ended()).await?, EndReason::LocalHangup);
+    assert_eq!(within("the end", 15, call.ended()).await?, EndReason::LocalHangup);
     phone.stop().await
 }

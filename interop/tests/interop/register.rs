@@ -22,7 +22,7 @@ async fn md5_at_asterisk_makes_us_reachable_until_we_unregister() -> Result {
     let answer = ami.event("OriginateResponse").await?;
     assert_eq!(answer["Response"], "Failure");
 
-    within("the unregistration", 5, phone.account().unregister()).await??;
+    within("the unregistration", 15, phone.account().unregister()).await??;
     ami.originate("1003", "600", Duration::from_secs(5)).await?;
     assert_eq!(ami.event("OriginateResponse").await?["Response"], "Failure");
     assert!(phone.is_silent(), "called although it had unregistered");
@@ -52,7 +52,7 @@ async fn a_wrong_password_is_told_at_once_and_not_tried_again() -> Result {
         let phone = Phone::start(&[]).await?;
         let user = if server == ASTERISK { "1003" } else { "2001" };
         let account = Account::new(format!("sip:{user}@{server}").parse()?).password("wrong");
-        let refusal = within("the refusal", 5, phone.inner().register(account)).await?;
+        let refusal = within("the refusal", 15, phone.inner().register(account)).await?;
         let status = refusal.err().and_then(|error| error.status());
         assert!(matches!(status, Some(401 | 403)), "{server}: {status:?}");
         phone.stop().await?;

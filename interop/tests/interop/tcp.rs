@@ -14,16 +14,16 @@ async fn a_call_out_and_a_call_in_over_one_connection() -> Result {
 
     let call = phone.call("600").await?;
     phone.hears_tone(MOUTH).await?;
-    within("the hold's answer", 5, call.hold()).await??;
-    within("the resume's answer", 5, call.resume()).await??;
+    within("the hold's answer", 15, call.hold()).await??;
+    within("the resume's answer", 15, call.resume()).await??;
     phone.hears_tone(MOUTH).await?;
-    within("the BYE's answer", 5, call.hangup()).await??;
+    within("the BYE's answer", 15, call.hangup()).await??;
 
     far.command("dial", "1003").await?;
     let call = phone.answers().await?;
     phone.hears_tone(880).await?;
     far.hang_up().await?;
-    assert_eq!(within("the end", 5, call.ended()).await?, EndReason::RemoteHangup);
+    assert_eq!(within("the end", 15, call.ended()).await?, EndReason::RemoteHangup);
     phone.stop().await
 }
 
@@ -36,13 +36,13 @@ async fn from_tcp_to_udp_through_kamailio() -> Result {
     callee.register(KAMAILIO, "2002", None).await?;
     let call = caller.dial("2002").await?;
     let answered = callee.answers().await?;
-    within("the answer", 5, call.answered()).await??;
+    within("the answer", 15, call.answered()).await??;
     caller.hears_tone(550).await?;
     callee.hears_tone(MOUTH).await?;
-    within("the hold's answer", 5, answered.hold()).await??;
+    within("the hold's answer", 15, answered.hold()).await??;
     caller.change(&call, "hold by the callee", |change| matches!(change, CallChange::RemoteHeld)).await?;
-    within("the BYE's answer", 5, answered.hangup()).await??;
-    assert_eq!(within("the end", 5, call.ended()).await?, EndReason::RemoteHangup);
+    within("the BYE's answer", 15, answered.hangup()).await??;
+    assert_eq!(within("the end", 15, call.ended()).await?, EndReason::RemoteHangup);
     caller.stop().await?;
     callee.stop().await
 }

@@ -92,6 +92,9 @@ impl Driver {
             }
             _ => return,
         };
+        let status = if let Registration::Failed { status, .. } = &told { Some(*status) } else { None };
+        let registered = matches!(told, Registration::Registered { .. });
+        tracing::debug!(account = %id, registered, status, "registration");
         if !self.board.set_registration(id, told.clone()) {
             return; // removed: nobody is there to be told
         }

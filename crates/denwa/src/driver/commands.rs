@@ -116,6 +116,7 @@ impl Driver {
             muted: false,
             quality: Quality::default(),
         });
+        tracing::debug!(call = %CallId(leg), "dialling");
         Ok(Reached::Call(CallId(leg), life))
     }
 

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 /// How often the figures of a call are told.
-const EVERY: Duration = Duration::from_secs(1);
+const EVERY: Duration = Duration::from_millis(500);
 
 impl Driver {
     /// Ports for a new call, at our address that faces the peer, if it is known.

@@ -73,6 +73,7 @@ impl Driver {
             call::Event::Ringing => self.change(id, CallChange::Ringing, |call| call.phase = Phase::Ringing),
             call::Event::EarlyMedia => self.change(id, CallChange::EarlyMedia, |call| call.phase = Phase::EarlyMedia),
             call::Event::Answered => {
+                tracing::debug!(call = %id, "answered");
                 let now = Instant::now();
                 self.change(id, CallChange::Answered, |call| {
                     call.phase = Phase::Active;
@@ -112,6 +113,7 @@ impl Driver {
         let (Some(state), Some(life), Some(door)) = (self.board.call(id), self.board.life(id), self.door.open()) else {
             return;
         };
+        tracing::debug!(call = %id, "a call comes in");
         self.announced.insert(id);
         self.publish(Event::Incoming(Incoming::new(state, life, door)));
     }
@@ -144,6 +146,8 @@ impl Driver {
         } else {
             self.reason(leg, reason)
         };
+        // The peer's reason phrase may name anybody; its number does not.
+        tracing::debug!(call = %id, status = status(&reason), "ended");
         let dialled = self.board.call(id).is_some_and(|call| call.direction == crate::Direction::Outgoing);
         self.board.end_call(id, reason.clone());
         self.waiting.settle_call(id, |want| {
@@ -174,6 +178,13 @@ impl Driver {
             call::EndReason::NoCommonCodec => EndReason::NoCommonCodec,
             _ => EndReason::Lost,
         }
+    }
+}
+
+fn status(reason: &EndReason) -> Option<u16> {
+    match reason {
+        EndReason::Refused { status, .. } | EndReason::Rejected { status } => Some(*status),
+        _ => None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Whole phones against a whole PBX, or each other, over loopback sockets: one scenario a file. Everything here waits for
 //! what it expects, with a limit; nothing sleeps to let something happen.
+#![allow(clippy::unwrap_used, reason = "a scenario that cannot go on has failed")]
+
 mod answer_second;
 mod busy;
 mod cancel_unanswered;

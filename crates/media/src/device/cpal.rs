@@ -65,9 +65,7 @@ impl Device for System {
             .name("denwa-cpal".into())
             .spawn(run)
             .map_err(|error| DeviceError::Thread(error.to_string()))?;
-        let line = opening
-            .recv_timeout(PATIENCE)
-            .map_err(|_| DeviceError::Failed("it does not open".into()))??;
+        let line = opening.recv_timeout(PATIENCE).map_err(|_| DeviceError::Failed("it does not open".into()))??;
         self.running = Some(Running { stop: Some(stop), thread: Some(thread) });
         Ok(line)
     }
@@ -161,7 +159,8 @@ fn output_of<T: SizedSample + FromSample<f32>>(
 ) -> Result<cpal::Stream, cpal::Error> {
     let channels = usize::from(config.channels);
     let loss = playout.loss();
-    let callback = move |out: &mut [T], _: &cpal::OutputCallbackInfo| playout.pull_frames(out, channels, T::from_sample);
+    let callback =
+        move |out: &mut [T], _: &cpal::OutputCallbackInfo| playout.pull_frames(out, channels, T::from_sample);
     device.build_output_stream(config, callback, on_error(loss), None)
 }
 

@@ -125,12 +125,8 @@ fn read(path: &Path) -> Result<Vec<f32>, DeviceError> {
 }
 
 fn create(path: &Path) -> Result<hound::WavWriter<BufWriter<Disk>>, DeviceError> {
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: RATE,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
+    let spec =
+        hound::WavSpec { channels: 1, sample_rate: RATE, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
     hound::WavWriter::create(path, spec).map_err(|error| failed(path, error))
 }
 

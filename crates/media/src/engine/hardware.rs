@@ -34,11 +34,14 @@ const SLACK_MOST: usize = 60;
 pub(super) struct Hardware {
     /// Away while another thread tries to start it.
     device: Option<Box<dyn Device>>,
-    retried: Option<mpsc::Receiver<(Box<dyn Device>, Result<Line, DeviceError>)>>,
+    retried: Option<mpsc::Receiver<Attempt>>,
     /// Plays in silence while the device is lost.
     stand_in: Option<Null>,
     running: Running,
 }
+
+/// A device comes back from being started.
+type Attempt = (Box<dyn Device>, Result<Line, DeviceError>);
 
 /// A line with what joins its rates to ours.
 struct Running {

@@ -211,9 +211,7 @@ impl Media {
     fn tick_time(&mut self, now: Instant, late: i64) -> Instant {
         let wall = now.saturating_duration_since(self.epoch).as_micros() as i64 - late;
         let time = match self.media_time {
-            Some(before) if (wall - before - 10_000).abs() < FAR => {
-                before + 10_000 + (wall - before - 10_000) / FOLLOW
-            }
+            Some(before) if (wall - before - 10_000).abs() < FAR => before + 10_000 + (wall - before - 10_000) / FOLLOW,
             _ => wall,
         };
         self.media_time = Some(time);

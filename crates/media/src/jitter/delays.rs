@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 /// Packets looked back on: 10 s at 20 ms.
 const WINDOW: usize = 500;
 /// The share of packets that should be in time, in thousandths.
-const QUANTILE: usize = 970;
+const QUANTILE: usize = 985;
 /// Packets after which the window says something.
 const YOUNG: usize = 25;
 /// The resolution and the margin, in µs: the device asks in steps.

@@ -136,6 +136,6 @@ fn after_a_stall_of_ours_the_newest_due_packet_is_next() {
         put(&mut jitter, next + packet, now + packet as i64 * 20 * MS);
     }
     let target = jitter.target(0);
-    assert_eq!(played(jitter.next(now + TOO_OLD + target - 1 * MS, 0)), next, "worth catching up with");
+    assert_eq!(played(jitter.next(now + TOO_OLD + target - MS, 0)), next, "worth catching up with");
     assert_eq!(played(jitter.next(now + 1_000 * MS + target, 0)), next + 49);
 }

@@ -33,10 +33,7 @@ fn a_receiver_report_without_blocks_reads_back() {
     let bytes = build(9, None, &[], "", false);
     assert_eq!(
         parse(&bytes).unwrap(),
-        [
-            Packet::Report { ssrc: 9, sender: None, reports: vec![] },
-            Packet::CanonicalName { ssrc: 9, name: b"" },
-        ]
+        [Packet::Report { ssrc: 9, sender: None, reports: vec![] }, Packet::CanonicalName { ssrc: 9, name: b"" },]
     );
 }
 

@@ -111,7 +111,12 @@ enum Judged {
     /// The extended sequence number, and whether the source has begun anew.
     Believed(u64, bool),
     /// The candidate has become the source; the packet held before comes first.
-    Won { held: Vec<u8>, arrived: Instant, extended: u64, latched: bool },
+    Won {
+        held: Vec<u8>,
+        arrived: Instant,
+        extended: u64,
+        latched: bool,
+    },
     Waits,
     Dropped,
 }

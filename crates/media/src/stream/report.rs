@@ -152,9 +152,8 @@ impl Stream {
         let units = |units: u32, codec: Codec| {
             Duration::from_micros(u64::from(units) * 1_000_000 / u64::from(codec.clock_rate()))
         };
-        let (received, lost, jitter) = receiver.source.as_ref().map_or((0, 0, 0), |source| {
-            (source.received(), source.lost(), source.jitter())
-        });
+        let (received, lost, jitter) =
+            receiver.source.as_ref().map_or((0, 0, 0), |source| (source.received(), source.lost(), source.jitter()));
         // RFC 3550 A.3 lets duplicates hide losses; people want the losses.
         let lost = (lost + receiver.lost_before + tally.duplicates as i64).max(0) as u64;
         let received = received + receiver.received_before;
@@ -163,9 +162,8 @@ impl Stream {
         let delay = Duration::from_micros(receiver.playout.delay());
         let ptime = Duration::from_millis(20);
         let one_way = self.reporter.round_trip.unwrap_or_default() / 2 + delay + ptime;
-        let mos = (received >= ENOUGH).then(|| {
-            quality::mos(codec, tally.recovered > 0, share(lost + tally.late), one_way)
-        });
+        let mos =
+            (received >= ENOUGH).then(|| quality::mos(codec, tally.recovered > 0, share(lost + tally.late), one_way));
         Stats {
             codec,
             packets_sent: self.sender.packets,

@@ -64,7 +64,11 @@ impl Sender {
     }
 
     pub(super) fn send_dtmf(&mut self, keys: &str, as_events: bool) {
-        if as_events { self.events.push(keys) } else { self.tones.push(keys) }
+        if as_events {
+            self.events.push(keys)
+        } else {
+            self.tones.push(keys)
+        }
         self.keys = !self.events.is_idle() || !self.tones.is_idle();
     }
 

@@ -1,5 +1,5 @@
 //! Tones and what is measured on them.
-#![allow(dead_code, reason = "not every test uses all of it")]
+#![allow(dead_code, unreachable_pub, reason = "not every test uses all of it")]
 
 pub mod pair;
 

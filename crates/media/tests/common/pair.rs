@@ -39,10 +39,13 @@ pub struct Pair {
     pub sides: [Side; 2],
     pub network: Network,
     random: ChaCha8Rng,
-    /// By arrival and number: to which side, by which socket, from where, what.
-    wire: BTreeMap<(Instant, u64), (usize, Channel, SocketAddr, Vec<u8>)>,
+    /// By arrival and number.
+    wire: BTreeMap<(Instant, u64), Flying>,
     number: u64,
 }
+
+/// To which side, to which socket, from where, what.
+type Flying = (usize, Channel, SocketAddr, Vec<u8>);
 
 pub fn address(side: usize, channel: Channel) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, side as u8 + 1], if channel == Channel::Rtp { 4_000 } else { 4_001 }))

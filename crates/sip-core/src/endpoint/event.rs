@@ -1,6 +1,7 @@
 //! What the endpoint tells its owner.
 
 use super::{AccountId, Flow, OfferId, RequestId, ResolveId, ServerId, SessionId};
+use crate::flow::Failure;
 use crate::message::{Request, Response};
 use crate::resolve::Question;
 use crate::status::StatusCode;
@@ -66,17 +67,6 @@ pub enum Event {
         /// Which host; begins a [`Lookup`](crate::resolve::Lookup).
         question: Question,
     },
-}
-
-/// Why a request got no final response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Failure {
-    /// Nothing came within 64*T1 (RFC 3261 §8.1.3.1: treat as 408).
-    #[error("no answer in time")]
-    Timeout,
-    /// It could not be sent, or its host has no address (treat as 503).
-    #[error("could not be delivered")]
-    TransportError,
 }
 
 /// The state of an account's binding at its registrar.

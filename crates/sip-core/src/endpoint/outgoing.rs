@@ -289,10 +289,7 @@ impl Endpoint {
         if status.is_success() && outgoing.draft.method == Method::Invite {
             return self.invite_success(now, id, response);
         }
-        if matches!(status.code(), 401 | 407)
-            && self.wants_more(id)
-            && self.answer_challenge(id, &response)
-        {
+        if matches!(status.code(), 401 | 407) && self.wants_more(id) && self.answer_challenge(id, &response) {
             if let Some(account) = self.outgoing.get(&id).and_then(|outgoing| outgoing.account) {
                 self.learn_address(account, &response, flow);
             }

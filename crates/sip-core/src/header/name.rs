@@ -1,8 +1,11 @@
 //! Header names: long, compact and unknown (RFC 3261 §7.3.1, §7.3.3).
 
-use crate::{message::MAX_HEADER_NAME, scan};
+use crate::scan;
 use bytes::Bytes;
 use std::{cmp::Ordering, fmt, hash, str::FromStr};
+
+/// The longest header name read, in bytes.
+pub const MAX_HEADER_NAME: usize = 255;
 
 macro_rules! names {
     ($($variant:ident $text:literal $($compact:literal)?;)*) => {

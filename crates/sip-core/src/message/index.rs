@@ -4,8 +4,11 @@
 //! one value: the bytes keep the fold, and the text that views borrow from, which is the bytes themselves otherwise, is
 //! then a copy of the same length with spaces in its place.
 
-use super::{Fault, MAX_HEADER_NAME, MAX_MESSAGE};
-use crate::{header::name::Code, header::name::Name, method::Method, scan::token_len, status::StatusCode};
+use super::{Fault, MAX_MESSAGE};
+use crate::{
+    header::name::Code, header::name::MAX_HEADER_NAME, header::name::Name, method::Method, scan::token_len,
+    status::StatusCode,
+};
 use bytes::Bytes;
 use bytestring::ByteString;
 use memchr::memchr;

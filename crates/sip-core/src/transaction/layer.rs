@@ -6,7 +6,7 @@ use super::invite_client::{self, InviteClient};
 use super::invite_server::{self, InviteServer};
 use super::{Actions, Report, Timer, Timers, client, client::Client, server, server::Server};
 use crate::deadlines::Deadlines;
-use crate::endpoint::{Failure, Flow, Transmit};
+use crate::flow::{Failure, Flow, Transmit};
 use crate::header::Name;
 use crate::message::{Builder, Request, Response};
 use crate::method::Method;

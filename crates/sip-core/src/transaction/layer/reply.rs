@@ -1,6 +1,6 @@
 //! Messages that transactions make themselves, and the way back of a response.
 
-use crate::endpoint::{Flow, Transport};
+use crate::flow::{Flow, Transport};
 use crate::header::{Name, Via};
 use crate::message::{Builder, Request, Response};
 use crate::method::Method;

@@ -1,39 +1,8 @@
-//! Ids and addresses.
+//! The ways that messages take.
 
 use bytes::Bytes;
 use std::fmt;
 use std::net::SocketAddr;
-
-macro_rules! ids {
-    ($($(#[$meta:meta])* $name:ident)*) => {$(
-        $(#[$meta])*
-        ///
-        /// Never reused within an endpoint.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub struct $name(pub(crate) u64);
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{}", self.0)
-            }
-        }
-    )*};
-}
-
-ids! {
-    /// An account.
-    AccountId
-    /// An INVITE session, from the INVITE until [`SessionEvent::Ended`](super::SessionEvent::Ended).
-    SessionId
-    /// A request of ours that ends in [`Event::Response`](super::Event::Response).
-    RequestId
-    /// A request of the peer's that waits for our response.
-    ServerId
-    /// An offer of the peer's that waits for our answer.
-    OfferId
-    /// A question of ours that waits for [`Resolved`](crate::resolve::Resolved).
-    ResolveId
-}
 
 /// How bytes travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -100,4 +69,15 @@ pub struct Transmit {
     pub flow: Flow,
     /// One whole message or keep-alive.
     pub bytes: Bytes,
+}
+
+/// Why a request got no final response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// Nothing came within 64*T1 (RFC 3261 §8.1.3.1: treat as 408).
+    #[error("no answer in time")]
+    Timeout,
+    /// It could not be sent, or its host has no address (treat as 503).
+    #[error("could not be delivered")]
+    TransportError,
 }
