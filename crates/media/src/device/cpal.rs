@@ -91,8 +91,21 @@ struct Streams {
 }
 
 fn open() -> Result<(Line, Streams), DeviceError> {
+    #[cfg(target_os = "linux")]
+    let words = quiet_alsa();
     // Not every device takes the period that we like.
-    open_with(true).or_else(|_| open_with(false))
+    let opened = open_with(true).or_else(|_| open_with(false));
+    #[cfg(target_os = "linux")]
+    if let Some(words) = words {
+        tracing::debug!(alsa = %words.borrow(), "the devices were looked for");
+    }
+    opened
+}
+
+/// ALSA writes to the program's standard error whatever it did not find. On this thread it goes into a buffer instead.
+#[cfg(target_os = "linux")]
+fn quiet_alsa() -> Option<std::rc::Rc<std::cell::RefCell<alsa::Output>>> {
+    alsa::Output::local_error_handler().ok()
 }
 
 fn open_with(short_period: bool) -> Result<(Line, Streams), DeviceError> {
