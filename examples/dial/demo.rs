@@ -57,7 +57,7 @@ async fn start(screen: &mut Screen, options: &Options) -> Result<(Phone, Events,
         }
     };
     if let Some(why) = why {
-        screen.line(format!("no sound card ({why}): a tone of {TONE} Hz goes out, and a file takes what comes back"));
+        screen.line(format!("{why}: a tone of {TONE} Hz goes out, and a file takes what comes back"));
     }
     let folder = std::env::temp_dir();
     let own = |name: &str| folder.join(format!("denwa-dial-{}-{name}.wav", std::process::id()));

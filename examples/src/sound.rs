@@ -6,22 +6,6 @@ use std::path::Path;
 /// Samples per second of what is written here.
 pub const RATE: u32 = 48_000;
 
-/// Whether opening the sound card is worth the try. Without one, ALSA fills the terminal with complaints before it fails.
-#[must_use]
-pub fn may_have_card() -> bool {
-    if !cfg!(target_os = "linux") {
-        return true;
-    }
-    let named = |name: &str| std::env::var_os(name).is_some();
-    let server = std::env::var_os("XDG_RUNTIME_DIR").map(std::path::PathBuf::from);
-    let served = |socket: &str| server.as_ref().is_some_and(|folder| folder.join(socket).exists());
-    Path::new("/dev/snd").exists()
-        || named("ALSA_CONFIG_PATH")
-        || named("PULSE_SERVER")
-        || served("pulse/native")
-        || served("pipewire-0")
-}
-
 /// Writes a WAV file of a sine tone: `hz`, for so many seconds, at a quarter of full scale.
 ///
 /// # Errors

@@ -42,6 +42,13 @@ impl Ami {
         Ok(())
     }
 
+    /// Ends all calls that Asterisk has: those of a test that failed would stay.
+    pub async fn hang_up_all(&mut self) -> Result {
+        self.action("Hangup", &[("Channel", "/^PJSIP.*$/")]).await?;
+        self.wait("the hang-ups", |block| block.contains_key("Response")).await?;
+        Ok(())
+    }
+
     /// Makes Asterisk call a phone, and connects it with a number of the dialplan when it answers. Asterisk gives up
     /// after `ring`.
     pub async fn originate(&mut self, phone: &str, number: &str, ring: Duration) -> Result {
@@ -82,7 +89,7 @@ impl Ami {
     }
 
     async fn read(&mut self) -> Result {
-        let mut chunk = [0; 16_384];
+        let mut chunk = vec![0; 16_384];
         let length = self.stream.read(&mut chunk).await?;
         if length == 0 {
             return Err("Asterisk closed the manager connection".into());

@@ -97,7 +97,7 @@ impl Baresip {
     }
 
     async fn read(&mut self) -> Result {
-        let mut chunk = [0; 16_384];
+        let mut chunk = vec![0; 16_384];
         let length = self.stream.read(&mut chunk).await?;
         if length == 0 {
             return Err(format!("{} closed its control connection", self.name).into());

@@ -54,7 +54,7 @@ impl Sound {
     }
 
     /// The tone that it is made of, in Hz: the strongest of 200 to 3,400 Hz, to a few Hz. `None` if no tone holds at
-    /// least half of the energy of most of it, and if it is as good as silent.
+    /// least 60 % of the energy of most of it, and if it is as good as silent.
     ///
     /// It looks at pieces of a quarter of a second, so that a tone which starts late or was interrupted still counts
     /// when it fills most of the recording.
@@ -84,7 +84,7 @@ fn tone_of(samples: &[f32], rate: u32) -> Option<u32> {
         (200..=3400).step_by(2).map(|hz| (power(samples, rate, hz), hz)).max_by(|a, b| a.0.total_cmp(&b.0))?;
     // A pure tone on its bin has half of energy times length.
     let share = strongest.0 / (energy * samples.len() as f64 / 2.0);
-    (share > 0.5).then_some(strongest.1)
+    (share > 0.6).then_some(strongest.1)
 }
 
 /// The Goertzel filter: the squared magnitude of one frequency.

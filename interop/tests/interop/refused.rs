@@ -52,6 +52,7 @@ async fn we_give_up_while_it_rings() -> Result {
 #[ignore = "needs real peers: ./dev interop"]
 async fn we_give_up_at_once() -> Result {
     let mut ami = Ami::sign_in().await?;
+    ami.hang_up_all().await?;
     let phone = Phone::of("1003", &[]).await?;
     let call = phone.dial("607").await?;
     within("the 487", 10, call.hangup()).await??;

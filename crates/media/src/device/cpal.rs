@@ -214,7 +214,10 @@ fn on_error(loss: Loss) -> impl FnMut(cpal::Error) + Send + 'static {
 
 fn failed(error: cpal::Error) -> DeviceError {
     match error.kind() {
-        ErrorKind::DeviceNotAvailable | ErrorKind::HostUnavailable => DeviceError::Missing(error.to_string()),
+        ErrorKind::DeviceNotAvailable | ErrorKind::HostUnavailable => {
+            tracing::debug!(%error, "a device is not there");
+            DeviceError::Missing("this machine has none that can be opened".into())
+        }
         _ => DeviceError::Failed(error.to_string()),
     }
 }
