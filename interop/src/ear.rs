@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant};
 
-use media::device::{Capture, Device, DeviceError, Line, Playout, line};
+use denwa::device::{Capture, Device, DeviceError, Line, Playout, line};
 
 use crate::tone::Sound;
 

@@ -69,6 +69,11 @@ mod handle;
 mod net;
 mod seed;
 
+/// What a sound device of your own is made of: implement [`Device`](device::Device) and hand it to [`Audio::Custom`].
+pub mod device {
+    pub use media::device::{Capture, Device, DeviceError, Line, Playout, line};
+}
+
 pub use account::{Account, DEFAULT_EXPIRES, Transport};
 pub use audio::Audio;
 pub use builder::{DEFAULT_MAX_CALLS, PhoneBuilder};
@@ -80,7 +85,6 @@ pub use event::{
 };
 pub use events::{Events, KEPT_MAX, LOSSY_MAX};
 pub use handle::{AccountHandle, Call, Incoming, Phone};
-pub use media::Device;
 pub use sdp::Codec;
 pub use sip_core::uri::{Uri, UriError};
 
