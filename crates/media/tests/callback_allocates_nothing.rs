@@ -10,10 +10,20 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// The only test of this file: the allocator counts all threads.
+/// The only test of this file. The allocator counts all threads, and that of the test harness may have something to do
+/// at the same time, once: so one of a few rounds must be clean, which none is if a callback allocates.
 #[test]
 fn callbacks_only_copy() {
-    let (line, mut playout, mut capture) = device::line(48_000, 44_100);
+    let rounds: Vec<_> = (0..3).map(|_| allocations_of_callbacks()).collect();
+    assert!(rounds.contains(&(0, 0, 0)), "allocated, grown, freed: {rounds:?}");
+    // The counter counts.
+    let region = Region::new(ALLOCATOR);
+    drop(vec![0u8; 100]);
+    assert!(region.change().allocations >= 1);
+}
+
+fn allocations_of_callbacks() -> (usize, usize, usize) {
+    let (_line, mut playout, mut capture) = device::line(48_000, 44_100);
     let mut mono = [0.0f32; 480];
     let mut stereo = [0i16; 960];
     let loss = playout.loss();
@@ -28,10 +38,5 @@ fn callbacks_only_copy() {
         loss.doubt("again");
     }
     let change = region.change();
-    assert_eq!((change.allocations, change.reallocations, change.deallocations), (0, 0, 0), "{change:?}");
-    // The counter counts.
-    let region = Region::new(ALLOCATOR);
-    drop(vec![0u8; 100]);
-    assert!(region.change().allocations >= 1);
-    drop(line);
+    (change.allocations, change.reallocations, change.deallocations)
 }
