@@ -126,12 +126,13 @@ fn delay_and_concealment_stay_within_bounds() {
 #[test]
 #[ignore = "a measurement, not a test"]
 fn measure() {
-    let Some(folder) = std::env::var_os("JITTER_TRACES") else { return };
+    let folder = std::env::var_os("JITTER_TRACES").expect("JITTER_TRACES names the folder of the traces");
     let folder = Path::new(&folder);
     let mut names: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
         .filter_map(|entry| Some(entry.ok()?.path().file_stem()?.to_str()?.to_owned()))
         .collect();
     names.sort();
+    assert!(!names.is_empty(), "no trace in {}", folder.display());
     eprintln!("{}", table(&names.iter().map(String::as_str).collect::<Vec<_>>(), folder).0);
 }
