@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::rtcp::VoipMetrics;
+
 /// One audio stream of an [`Engine`](crate::Engine). Never reused within an engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId(pub u64);
@@ -126,9 +128,15 @@ pub struct StreamConfig {
     pub dtmf: Option<Dtmf>,
     /// Which way audio flows.
     pub direction: Direction,
-    /// The canonical name of our RTCP source description (RFC 3550 §6.5.1); at most 255 bytes are sent. It should be
-    /// random (RFC 7022) and the same for all streams of one call.
+    /// The canonical name of our RTCP source description (RFC 3550 §6.5.1); at most 255 bytes are sent. When empty the
+    /// stream makes a random one for itself (RFC 7022), as it should be unless several streams belong together.
     pub cname: String,
+    /// RTP and RTCP share the RTP port (RFC 5761): agreed on by `a=rtcp-mux`. `remote_rtcp` says nothing then.
+    pub rtcp_mux: bool,
+    /// The peer may send RTCP that does not begin with a report (RFC 5506): agreed on by `a=rtcp-rsize`.
+    pub rtcp_reduced: bool,
+    /// Send VoIP metrics (RFC 3611 §4.7), which need no agreement (§5).
+    pub voip_metrics: bool,
     /// Symmetric RTP (RFC 4961): when the first valid packets come from an address other than `remote_rtp`, send
     /// there instead. It happens once for each agreed address; later strangers are dropped.
     pub latch: bool,
@@ -145,6 +153,9 @@ impl StreamConfig {
             dtmf: None,
             direction: Direction::SendRecv,
             cname: String::new(),
+            rtcp_mux: false,
+            rtcp_reduced: false,
+            voip_metrics: true,
             latch: true,
         }
     }
@@ -186,8 +197,10 @@ pub struct Stats {
     pub round_trip: Option<Duration>,
     /// What the jitter buffer adds: from the arrival of the fastest packets to their playing.
     pub delay: Duration,
-    /// Estimated listening and conversational quality, 1 to 4.5 (ITU-T G.107); `None` in the first second.
+    /// Estimated conversational quality, 1 to 4.5 (ITU-T G.107, with delay and bursts); `None` in the first second.
     pub mos: Option<f32>,
+    /// What the peer says of how it receives us, if it does (RFC 3611 §4.7).
+    pub remote_voip: Option<VoipMetrics>,
     /// Where we send RTP now: the agreed address, or the one we latched to.
     pub remote: Option<SocketAddr>,
 }
@@ -212,6 +225,7 @@ impl Default for Stats {
             round_trip: None,
             delay: Duration::ZERO,
             mos: None,
+            remote_voip: None,
             remote: None,
         }
     }
@@ -256,6 +270,12 @@ pub enum Event {
         stream: StreamId,
         /// The numbers.
         stats: Box<Stats>,
+    },
+    /// What we send comes back from where the peer is (RFC 3550 §8.2): an endless loop, or an echo test that returns
+    /// packets as they are. It is not played. Told once.
+    Looped {
+        /// Whose voice.
+        stream: StreamId,
     },
     /// The peer's RTCP said goodbye (RFC 3550 §6.6).
     Bye {

@@ -71,6 +71,7 @@ pub mod dtmf;
 mod engine;
 #[doc(hidden)]
 pub mod fuzz;
+mod history;
 mod jitter;
 mod mixer;
 mod playout;
@@ -93,6 +94,7 @@ pub use device::file::File;
 pub use device::null::Null;
 pub use device::{Device, DeviceError};
 pub use engine::{Engine, EngineConfig, Layout, OpenError, Recording, Room};
+pub use history::{History, MAX_STEPS, Second};
 pub use source::Source;
 pub use stream::Stream;
 pub use tone::Tone;

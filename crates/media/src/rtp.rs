@@ -1,5 +1,7 @@
 //! RTP packets in and out (RFC 3550 §5), and the judgement whether a source is one (appendix A.1, A.3, A.8).
 
+pub(crate) mod bursts;
+
 use rtp_rs::{RtpPacketBuilder, RtpReader, Seq};
 
 /// The longest RTP datagram taken or made, in bytes: 120 ms of G.711 is 960, Opus at most 1275 a frame.

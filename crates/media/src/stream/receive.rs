@@ -7,6 +7,8 @@ use super::{STALLED_AFTER, Stream};
 use crate::config::{Codec, Direction, Event, StreamConfig};
 use crate::dtmf::EventReceiver;
 use crate::playout::Playout;
+use crate::rtcp;
+use crate::rtp::bursts::Bursts;
 use crate::rtp::{Packet, Source, Verdict};
 
 #[derive(Debug)]
@@ -21,6 +23,7 @@ pub(super) struct Receiver {
     /// Somebody new, on probation.
     candidate: Option<Candidate>,
     pub(super) playout: Playout,
+    pub(super) bursts: Bursts,
     events: EventReceiver,
     /// The codec last heard.
     pub(super) codec: Option<Codec>,
@@ -53,6 +56,7 @@ impl Receiver {
             source: None,
             candidate: None,
             playout: Playout::new(Codec::Opus),
+            bursts: Bursts::default(),
             events: EventReceiver::default(),
             codec: None,
             flowing: false,
@@ -90,6 +94,11 @@ impl Receiver {
         (self.flowing && direction.receives()).then_some(self.heard? + STALLED_AFTER)
     }
 
+    /// May the peer be there? It is at the agreed address, or anywhere as long as no packet has settled that.
+    fn may_speak(&self, from: SocketAddr, latch: bool) -> bool {
+        self.rtp == Some(from) || (latch && !self.settled)
+    }
+
     /// Is RTCP from there the peer's? It comes from the agreed address, or from the host that RTP comes from.
     pub(super) fn believes_rtcp(&mut self, from: SocketAddr, latch: bool) -> bool {
         if self.rtcp == Some(from) {
@@ -124,6 +133,14 @@ enum Judged {
 impl Stream {
     /// A datagram came to the RTP socket. Anything may be in it.
     pub fn handle_rtp(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+        let Some(config) = self.config.as_ref().filter(|config| self.receiver.may_speak(from, config.latch)) else {
+            self.receiver.dropped += 1;
+            return;
+        };
+        if config.rtcp_mux && rtcp::is_rtcp(datagram) {
+            let believed = self.receiver.rtp == Some(from);
+            return self.read_rtcp(now, from, datagram, believed);
+        }
         let Some(packet) = Packet::parse(datagram) else {
             self.receiver.dropped += 1;
             return;
@@ -134,6 +151,7 @@ impl Stream {
             Judged::Believed(extended, anew) => {
                 if anew {
                     self.receiver.playout.clear();
+                    self.receiver.bursts.restart();
                 }
                 self.accept(now, &packet, extended);
             }
@@ -142,6 +160,7 @@ impl Stream {
                     self.event(Event::Latched { stream: self.id, remote: from });
                 }
                 self.receiver.playout.clear();
+                self.receiver.bursts.restart();
                 if let Some(first) = Packet::parse(&held) {
                     self.accept(arrived, &first, extended - 1);
                 }
@@ -165,7 +184,10 @@ impl Stream {
         let Some(config) = &self.config else { return Judged::Dropped };
         let receiver = &mut self.receiver;
         let agreed = receiver.rtp == Some(from);
-        if !agreed && (receiver.settled || !config.latch) {
+        if packet.ssrc == self.sender.ssrc {
+            if agreed {
+                self.collide(now, from);
+            }
             return Judged::Dropped;
         }
         if agreed && let Some(source) = receiver.source.as_mut().filter(|source| source.ssrc() == packet.ssrc) {
@@ -208,6 +230,7 @@ impl Stream {
         let micros = self.micros(now);
         let Some(config) = &self.config else { return };
         let receiver = &mut self.receiver;
+        receiver.bursts.arrived(extended, false);
         if !knows(config, packet.payload_type) {
             // Such as a keep-alive (RFC 6263 §4.6), which is no sign that the peer speaks.
             receiver.dropped += 1;
@@ -240,8 +263,12 @@ impl Stream {
         if let Some(source) = &mut receiver.source {
             source.arrived(micros * i64::from(rate) / 1_000_000, packet.timestamp);
         }
+        let late = receiver.playout.tally().late;
         if !receiver.playout.insert(micros, extended, packet.timestamp, *codec, packet.payload) {
             receiver.dropped += 1;
+        }
+        if receiver.playout.tally().late > late {
+            receiver.bursts.arrived(extended, true);
         }
     }
 }
