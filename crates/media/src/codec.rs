@@ -1,6 +1,7 @@
 //! Voice to payload and back: Opus and G.711 behind one face that is always 48 kHz mono.
 
 mod g711;
+mod noise;
 mod plc;
 
 use crate::config::{Codec, CodecConfig};
@@ -12,6 +13,9 @@ pub const RATE: u32 = 48_000;
 pub const MAX_FRAME: usize = RATE as usize * 120 / 1_000;
 /// The longest payload made, in bytes.
 pub const MAX_PAYLOAD: usize = 1_275;
+
+/// How long a packet of comfort noise sounds at least, in samples of its clock: 20 ms.
+const NOISE: u32 = 160;
 
 /// A codec that does not work.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +51,7 @@ impl Encoder {
         let kind = match config.codec {
             Codec::Pcmu => g711(g711::to_ulaw),
             Codec::Pcma => g711(g711::to_alaw),
+            Codec::ComfortNoise => return Err(CodecError("comfort noise is no voice".into())),
             Codec::Opus => {
                 let mut encoder = opus::Encoder::new(RATE, opus::Channels::Mono, opus::Application::Voip)?;
                 encoder.set_complexity(9)?;
@@ -109,6 +114,7 @@ pub struct Decoder {
 enum DecoderKind {
     Opus(opus::Decoder),
     G711 { table: &'static [i16; 256], up: Resampler, slow: Vec<f32>, plc: plc::Plc },
+    Noise { noise: noise::Noise, up: Resampler, slow: Vec<f32> },
 }
 
 impl Decoder {
@@ -126,6 +132,9 @@ impl Decoder {
         let kind = match codec {
             Codec::Pcmu => g711(&g711::ULAW),
             Codec::Pcma => g711(&g711::ALAW),
+            Codec::ComfortNoise => {
+                DecoderKind::Noise { noise: noise::Noise::new(), up: Resampler::fixed(8_000, RATE), slow: Vec::new() }
+            }
             Codec::Opus => DecoderKind::Opus(opus::Decoder::new(RATE, opus::Channels::Mono)?),
         };
         Ok(Decoder { codec, kind })
@@ -155,6 +164,12 @@ impl Decoder {
                 slow.extend(payload.iter().map(|byte| f32::from(table[usize::from(*byte)]) / 32_768.0));
                 up.process(slow, out);
                 plc.good(&mut out[start..]);
+            }
+            DecoderKind::Noise { noise, up, slow } => {
+                noise.set(payload);
+                slow.resize(NOISE as usize, 0.0);
+                noise.fill(slow);
+                up.process(slow, out);
             }
         }
         Ok(())
@@ -187,6 +202,12 @@ impl Decoder {
                 }
             }
             DecoderKind::G711 { plc, .. } => plc.lost(&mut out[start..]),
+            DecoderKind::Noise { noise, up, slow } => {
+                out.truncate(start);
+                slow.resize(samples / (RATE as usize / 8_000), 0.0);
+                noise.fill(slow);
+                up.process(slow, out);
+            }
         }
     }
 }
@@ -196,6 +217,9 @@ pub fn duration(codec: Codec, payload: &[u8]) -> Option<u32> {
     let samples = match codec {
         Codec::Opus => opus::packet::get_nb_samples(payload, RATE).ok()?,
         Codec::Pcmu | Codec::Pcma => payload.len(),
+        // It sounds until something else comes; this is what the first packet is good for.
+        Codec::ComfortNoise if payload.is_empty() => return None,
+        Codec::ComfortNoise => NOISE as usize,
     };
     let limit = codec.clock_rate() as usize * 120 / 1_000;
     (1..=limit).contains(&samples).then_some(samples as u32)

@@ -20,6 +20,9 @@ pub enum Codec {
     Pcmu,
     /// G.711 A-law, 8 kHz (RFC 3551 §4.5.14).
     Pcma,
+    /// Noise in place of silence, 8 kHz (RFC 3389). It is received beside G.711, and is nothing to send by itself: see
+    /// [`StreamConfig::comfort_noise`].
+    ComfortNoise,
 }
 
 impl Codec {
@@ -27,7 +30,7 @@ impl Codec {
     pub const fn clock_rate(self) -> u32 {
         match self {
             Codec::Opus => 48_000,
-            Codec::Pcmu | Codec::Pcma => 8_000,
+            Codec::Pcmu | Codec::Pcma | Codec::ComfortNoise => 8_000,
         }
     }
 
@@ -37,6 +40,7 @@ impl Codec {
             Codec::Opus => "opus",
             Codec::Pcmu => "PCMU",
             Codec::Pcma => "PCMA",
+            Codec::ComfortNoise => "CN",
         }
     }
 }
@@ -124,6 +128,11 @@ pub struct StreamConfig {
     pub send: CodecConfig,
     /// What the peer may send: payload type and codec. Packets of other payload types are dropped.
     pub receive: Vec<(u8, Codec)>,
+    /// The payload type agreed on for comfort noise at 8 kHz (RFC 3389), usually 13: with G.711 we send it in silence and
+    /// nothing else. `None` sends voice all the time. Type 13 is understood from the peer in any case.
+    pub comfort_noise: Option<u8>,
+    /// Keys are also listened for as tones in the voice (ITU-T Q.24), until the first one comes as a telephone event.
+    pub hear_tones: bool,
     /// Telephone events; `None` sends digits as tones in the voice.
     pub dtmf: Option<Dtmf>,
     /// Which way audio flows.
@@ -150,6 +159,8 @@ impl StreamConfig {
             remote_rtcp: SocketAddr::new(remote_rtp.ip(), remote_rtp.port().wrapping_add(1)),
             send: CodecConfig::new(codec, payload_type),
             receive: vec![(payload_type, codec)],
+            comfort_noise: None,
+            hear_tones: false,
             dtmf: None,
             direction: Direction::SendRecv,
             cname: String::new(),

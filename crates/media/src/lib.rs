@@ -79,6 +79,7 @@ mod quality;
 mod resample;
 pub mod rtcp;
 pub mod rtp;
+mod silence;
 mod source;
 pub mod stream;
 mod stretch;
@@ -97,7 +98,7 @@ pub use engine::{Engine, EngineConfig, Layout, OpenError, Recording, Room};
 pub use history::{History, MAX_STEPS, Second};
 pub use source::Source;
 pub use stream::Stream;
-pub use tone::Tone;
+pub use tone::{Country, Signal, Tone, UnknownCountry};
 pub use wav::WavError;
 
 pub(crate) use clip::to_i16;

@@ -142,7 +142,11 @@ impl Playout {
             }
             Next::Gap { units, lost } => self.gap(units, lost),
             Next::Starved => {
-                if self.jitter.delay(at).is_some() {
+                // Comfort noise sounds until something else comes (RFC 3389 §5).
+                let noise = self.decoder.as_ref().is_some_and(|decoder| decoder.codec() == Codec::ComfortNoise);
+                if noise {
+                    self.conceal(STEP);
+                } else if self.jitter.delay(at).is_some() {
                     self.conceal(STEP);
                     self.tally.concealed += STEP as u64;
                 } else {

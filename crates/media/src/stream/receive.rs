@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::{STALLED_AFTER, Stream};
 use crate::config::{Codec, Direction, Event, StreamConfig};
 use crate::dtmf::EventReceiver;
+use crate::dtmf::detect::Detector;
 use crate::playout::Playout;
 use crate::rtcp;
 use crate::rtp::bursts::Bursts;
@@ -25,6 +26,8 @@ pub(super) struct Receiver {
     pub(super) playout: Playout,
     pub(super) bursts: Bursts,
     events: EventReceiver,
+    /// Listens for keys in the voice, where asked to.
+    tones: Option<Box<Detector>>,
     /// The codec last heard.
     pub(super) codec: Option<Codec>,
     pub(super) flowing: bool,
@@ -58,6 +61,7 @@ impl Receiver {
             playout: Playout::new(Codec::Opus),
             bursts: Bursts::default(),
             events: EventReceiver::default(),
+            tones: None,
             codec: None,
             flowing: false,
             heard: None,
@@ -175,8 +179,27 @@ impl Stream {
         if receives {
             let now = self.micros(now);
             self.receiver.playout.pull(now, out);
+            self.hear_tones(out);
         } else {
             out.fill(0.0);
+        }
+    }
+
+    fn hear_tones(&mut self, voice: &[f32]) {
+        let receiver = &mut self.receiver;
+        if !self.config.as_ref().is_some_and(|config| config.hear_tones) || receiver.events.has_heard() {
+            receiver.tones = None;
+            return;
+        }
+        let mut keys = [None; 4];
+        let tones = receiver.tones.get_or_insert_with(Box::default);
+        tones.hear(voice, |key| {
+            if let Some(slot) = keys.iter_mut().find(|slot| slot.is_none()) {
+                *slot = Some(key);
+            }
+        });
+        for digit in keys.into_iter().flatten() {
+            self.event(Event::Dtmf { stream: self.id, digit });
         }
     }
 
@@ -251,11 +274,14 @@ impl Stream {
             }
             return;
         }
-        let voice = config.receive.iter().find(|(payload_type, _)| *payload_type == packet.payload_type);
-        let Some((_, codec)) = voice else { return };
+        let Some(codec) = codec_of(config, packet.payload_type) else { return };
         let rate = codec.clock_rate();
-        if receiver.codec.replace(*codec).is_none_or(|before| before.clock_rate() != rate) {
-            receiver.playout.change_clock(*codec);
+        let before = receiver.codec;
+        if codec != Codec::ComfortNoise || before.is_none() {
+            receiver.codec = Some(codec);
+        }
+        if before.is_none_or(|before| before.clock_rate() != rate) {
+            receiver.playout.change_clock(codec);
             if let Some(source) = &mut receiver.source {
                 source.clock_changed();
             }
@@ -264,7 +290,7 @@ impl Stream {
             source.arrived(micros * i64::from(rate) / 1_000_000, packet.timestamp);
         }
         let late = receiver.playout.tally().late;
-        if !receiver.playout.insert(micros, extended, packet.timestamp, *codec, packet.payload) {
+        if !receiver.playout.insert(micros, extended, packet.timestamp, codec, packet.payload) {
             receiver.dropped += 1;
         }
         if receiver.playout.tally().late > late {
@@ -275,8 +301,16 @@ impl Stream {
 
 /// May the peer send this?
 fn knows(config: &StreamConfig, payload_type: u8) -> bool {
-    config.receive.iter().any(|(known, _)| *known == payload_type)
-        || config.dtmf.is_some_and(|dtmf| dtmf.receive_pt == payload_type)
+    config.dtmf.is_some_and(|dtmf| dtmf.receive_pt == payload_type) || codec_of(config, payload_type).is_some()
+}
+
+fn codec_of(config: &StreamConfig, payload_type: u8) -> Option<Codec> {
+    if let Some((_, codec)) = config.receive.iter().find(|(known, _)| *known == payload_type) {
+        return Some(*codec);
+    }
+    // RFC 3389 §4: 13 is comfort noise at 8 kHz, which some send without having said so.
+    let slow = config.receive.iter().any(|(_, codec)| codec.clock_rate() == Codec::ComfortNoise.clock_rate());
+    (slow && (payload_type == 13 || config.comfort_noise == Some(payload_type))).then_some(Codec::ComfortNoise)
 }
 
 impl Receiver {

@@ -6,9 +6,10 @@ use rand_core::Rng;
 
 use super::{Channel, Stream, keep_alive};
 use crate::codec::{CodecError, Encoder};
-use crate::config::{Event, StreamConfig};
+use crate::config::{Codec, Event, StreamConfig};
 use crate::dtmf::{EventSender, ToneSender};
 use crate::rtp;
+use crate::silence::{self, Silence};
 
 #[derive(Debug)]
 pub(super) struct Sender {
@@ -24,6 +25,7 @@ pub(super) struct Sender {
     events: EventSender,
     tones: ToneSender,
     keys: bool,
+    silence: Silence,
     /// The next packet is the first after a silence.
     spurt: bool,
     pub(super) packets: u64,
@@ -47,6 +49,7 @@ impl Sender {
             events: EventSender::default(),
             tones: ToneSender::default(),
             keys: false,
+            silence: Silence::default(),
             spurt: true,
             packets: 0,
             octets: 0,
@@ -127,6 +130,24 @@ impl Stream {
             Some(encoder) => encoder.encode(&sender.voice[..frame], &mut sender.payload).is_ok(),
             None => false,
         };
+        let noise = match (config.comfort_noise, config.send.codec) {
+            (Some(payload_type), Codec::Pcmu | Codec::Pcma) => {
+                Some((payload_type, sender.silence.judge(&sender.voice[..frame], ptime)))
+            }
+            _ => None,
+        };
+        let noise_type = match noise {
+            Some((payload_type, silence::Frame::Noise(level))) => {
+                sender.payload.clear();
+                sender.payload.push(level);
+                Some(payload_type)
+            }
+            Some((_, silence::Frame::Nothing)) => {
+                sender.payload.clear();
+                None
+            }
+            Some((_, silence::Frame::Voice)) | None => None,
+        };
         sender.voice.drain(..frame);
         if !encoded || !config.direction.sends() {
             sender.spurt = true;
@@ -146,8 +167,9 @@ impl Stream {
                 return;
             }
             None => rtp::Packet {
-                marker: std::mem::take(&mut sender.spurt),
-                payload_type: config.send.payload_type & 0x7f,
+                // RFC 3389 §4: comfort noise has no marker; the voice after it begins a talkspurt.
+                marker: noise_type.is_none() && std::mem::replace(&mut sender.spurt, noise_type.is_some()),
+                payload_type: noise_type.unwrap_or(config.send.payload_type) & 0x7f,
                 sequence: sender.sequence,
                 timestamp,
                 ssrc: sender.ssrc,
