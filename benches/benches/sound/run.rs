@@ -33,7 +33,7 @@ impl Trace {
             .collect();
         arrivals.sort_by(|a, b| a.0.total_cmp(&b.0));
         let name = path.file_stem().unwrap().to_str().unwrap();
-        let loss_percent = name.split_once("_l").map_or(0, |(_, percent)| percent.parse().unwrap());
+        let loss_percent = name.split_once("_l").map_or(0, |(_, percent)| percent.split('+').next().unwrap().parse().unwrap());
         Trace { arrivals, loss_percent }
     }
 }

@@ -45,6 +45,8 @@ impl Encoder {
             Codec::Opus => {
                 let mut encoder = libopus::Encoder::new()?;
                 encoder.set_complexity(9)?;
+                // Devices give 16 bits. Told of 24, Opus takes their rounding for voice above 8 kHz, and spends bits on it.
+                encoder.set_depth(16)?;
                 let bitrate = config.bitrate.unwrap_or(24_000).clamp(6_000, 510_000);
                 encoder.set_bitrate(bitrate as i32)?;
                 encoder.set_dtx(config.dtx)?;
@@ -94,13 +96,13 @@ impl Encoder {
 }
 
 /// Decodes one stream of one codec.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Decoder {
     codec: Codec,
     kind: DecoderKind,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum DecoderKind {
     Opus(libopus::Decoder),
     G711 { table: &'static [i16; 256], up: Resampler, slow: Vec<f32>, plc: plc::Plc },
@@ -133,6 +135,18 @@ impl Decoder {
     /// What it decodes.
     pub fn codec(&self) -> Codec {
         self.codec
+    }
+
+    /// Become like `other`, a decoder of the same codec; allocates nothing.
+    pub(crate) fn copy_from(&mut self, other: &Decoder) {
+        match (&mut self.kind, &other.kind) {
+            (DecoderKind::Opus(ours), DecoderKind::Opus(theirs)) => ours.copy_from(theirs),
+            (DecoderKind::G711 { up, plc, .. }, DecoderKind::G711 { up: their_up, plc: their_plc, .. }) => {
+                up.clone_from(their_up);
+                plc.clone_from(their_plc);
+            }
+            _ => *self = other.clone(),
+        }
     }
 
     /// Append the samples of a payload, at 48 kHz.
@@ -188,6 +202,11 @@ impl Decoder {
             DecoderKind::G711 { plc, .. } => plc.lost(&mut out[start..]),
         }
     }
+}
+
+/// Does a packet carry the one before it once more (Opus in-band FEC)?
+pub(crate) fn has_fec(codec: Codec, payload: &[u8]) -> bool {
+    codec == Codec::Opus && libopus::has_fec(payload)
 }
 
 /// How long a payload sounds, in samples of its RTP clock; `None` when it is broken or longer than 120 ms.

@@ -89,5 +89,6 @@ pub use device::file::File;
 pub use device::null::Null;
 pub use device::{Device, DeviceError};
 pub use engine::{Engine, EngineConfig, OpenError};
+pub use jitter::DelayPolicy;
 pub use stream::Stream;
 pub use tone::Tone;

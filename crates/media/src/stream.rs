@@ -31,6 +31,7 @@ use rand_core::SeedableRng;
 
 use crate::codec::CodecError;
 use crate::config::{Event, StreamConfig, StreamId};
+use crate::jitter::DelayPolicy;
 use receive::Receiver;
 use report::Reporter;
 use send::Sender;
@@ -125,6 +126,11 @@ impl Stream {
     /// Send silence in place of what is captured.
     pub fn set_muted(&mut self, muted: bool) {
         self.sender.muted = muted;
+    }
+
+    /// How the jitter buffer chooses its delay from now on.
+    pub fn set_delay_policy(&mut self, policy: DelayPolicy) {
+        self.receiver.playout.set_policy(policy);
     }
 
     /// Queue keys: `0`-`9`, `*`, `#`, `A`-`D`; others are left out, and so is what exceeds 128. They go as telephone

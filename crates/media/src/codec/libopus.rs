@@ -54,6 +54,11 @@ impl Encoder {
         self.set(sys::OPUS_SET_BITRATE_REQUEST, bitrate)
     }
 
+    /// How many bits of the samples mean something: what lies below is not taken for voice, nor for its bandwidth.
+    pub(super) fn set_depth(&mut self, bits: i32) -> Result<(), CodecError> {
+        self.set(sys::OPUS_SET_LSB_DEPTH_REQUEST, bits)
+    }
+
     pub(super) fn set_dtx(&mut self, dtx: bool) -> Result<(), CodecError> {
         self.set(sys::OPUS_SET_DTX_REQUEST, i32::from(dtx))
     }
@@ -105,6 +110,11 @@ impl Decoder {
         // SAFETY: the memory is as large as libopus asked for, and aligned to 16.
         check(unsafe { sys::opus_decoder_init(state.as_mut_ptr().cast(), RATE as i32, 1) })?;
         Ok(Decoder(state))
+    }
+
+    /// Become like another; allocates nothing.
+    pub(super) fn copy_from(&mut self, other: &Decoder) {
+        self.0.copy_from_slice(&other.0);
     }
 
     /// 0 to 10; from 5 on what is lost is made up by a neural network (deep PLC).

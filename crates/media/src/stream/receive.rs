@@ -240,7 +240,7 @@ impl Stream {
         if let Some(source) = &mut receiver.source {
             source.arrived(micros * i64::from(rate) / 1_000_000, packet.timestamp);
         }
-        if !receiver.playout.insert(micros, extended, packet.timestamp, *codec, packet.payload) {
+        if !receiver.playout.insert(extended, packet.timestamp, *codec, packet.payload) {
             receiver.dropped += 1;
         }
     }
