@@ -1,6 +1,7 @@
 //! Voice to payload and back: Opus and G.711 behind one face that is always 48 kHz mono.
 
 mod g711;
+mod libopus;
 mod noise;
 mod plc;
 
@@ -22,12 +23,6 @@ const NOISE: u32 = 160;
 #[error("{0}")]
 pub struct CodecError(String);
 
-impl From<opus::Error> for CodecError {
-    fn from(error: opus::Error) -> CodecError {
-        CodecError(error.to_string())
-    }
-}
-
 /// Encodes one stream.
 #[derive(Debug)]
 pub struct Encoder {
@@ -37,7 +32,7 @@ pub struct Encoder {
 
 #[derive(Debug)]
 enum EncoderKind {
-    Opus(opus::Encoder),
+    Opus(libopus::Encoder),
     G711 { to_byte: fn(i16) -> u8, down: Resampler, slow: Vec<f32> },
 }
 
@@ -53,10 +48,12 @@ impl Encoder {
             Codec::Pcma => g711(g711::to_alaw),
             Codec::ComfortNoise => return Err(CodecError("comfort noise is no voice".into())),
             Codec::Opus => {
-                let mut encoder = opus::Encoder::new(RATE, opus::Channels::Mono, opus::Application::Voip)?;
+                let mut encoder = libopus::Encoder::new()?;
                 encoder.set_complexity(9)?;
+                // Devices give 16 bits. Told of 24, Opus takes their rounding for voice above 8 kHz, and spends bits on it.
+                encoder.set_depth(16)?;
                 let bitrate = config.bitrate.unwrap_or(24_000).clamp(6_000, 510_000);
-                encoder.set_bitrate(opus::Bitrate::Bits(bitrate as i32))?;
+                encoder.set_bitrate(bitrate as i32)?;
                 encoder.set_dtx(config.dtx)?;
                 EncoderKind::Opus(encoder)
             }
@@ -74,8 +71,8 @@ impl Encoder {
         if let EncoderKind::Opus(encoder) = &mut self.kind {
             let percent = (fraction * 100.0).round().clamp(0.0, 30.0) as i32;
             // A refused hint leaves the encoder as good as it was.
-            let _ = encoder.set_inband_fec(self.config.fec && percent >= 1);
-            let _ = encoder.set_packet_loss_perc(percent);
+            let _ = encoder.set_fec(self.config.fec && percent >= 1);
+            let _ = encoder.set_loss_percent(percent);
         }
     }
 
@@ -88,7 +85,7 @@ impl Encoder {
         match &mut self.kind {
             EncoderKind::Opus(encoder) => {
                 payload.resize(MAX_PAYLOAD, 0);
-                let length = encoder.encode_float(voice, payload)?;
+                let length = encoder.encode(voice, payload)?;
                 // RFC 6716 §2.1.9: a frame of two bytes or less need not be sent.
                 payload.truncate(if length <= 2 { 0 } else { length });
             }
@@ -104,15 +101,15 @@ impl Encoder {
 }
 
 /// Decodes one stream of one codec.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Decoder {
     codec: Codec,
     kind: DecoderKind,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum DecoderKind {
-    Opus(opus::Decoder),
+    Opus(libopus::Decoder),
     G711 { table: &'static [i16; 256], up: Resampler, slow: Vec<f32>, plc: plc::Plc },
     Noise { noise: noise::Noise, up: Resampler, slow: Vec<f32> },
 }
@@ -135,7 +132,11 @@ impl Decoder {
             Codec::ComfortNoise => {
                 DecoderKind::Noise { noise: noise::Noise::new(), up: Resampler::fixed(8_000, RATE), slow: Vec::new() }
             }
-            Codec::Opus => DecoderKind::Opus(opus::Decoder::new(RATE, opus::Channels::Mono)?),
+            Codec::Opus => {
+                let mut decoder = libopus::Decoder::new()?;
+                decoder.set_complexity(std::env::var("CPLX").ok().and_then(|c| c.parse().ok()).unwrap_or(5))?;
+                DecoderKind::Opus(decoder)
+            }
         };
         Ok(Decoder { codec, kind })
     }
@@ -143,6 +144,18 @@ impl Decoder {
     /// What it decodes.
     pub fn codec(&self) -> Codec {
         self.codec
+    }
+
+    /// Become like `other`, a decoder of the same codec; allocates nothing.
+    pub(crate) fn copy_from(&mut self, other: &Decoder) {
+        match (&mut self.kind, &other.kind) {
+            (DecoderKind::Opus(ours), DecoderKind::Opus(theirs)) => ours.copy_from(theirs),
+            (DecoderKind::G711 { up, plc, .. }, DecoderKind::G711 { up: their_up, plc: their_plc, .. }) => {
+                up.clone_from(their_up);
+                plc.clone_from(their_plc);
+            }
+            _ => *self = other.clone(),
+        }
     }
 
     /// Append the samples of a payload, at 48 kHz.
@@ -154,7 +167,7 @@ impl Decoder {
             DecoderKind::Opus(decoder) => {
                 let start = out.len();
                 out.resize(start + MAX_FRAME, 0.0);
-                let decoded = decoder.decode_float(payload, &mut out[start..], false);
+                let decoded = decoder.decode(payload, &mut out[start..], false);
                 out.truncate(start + *decoded.as_ref().unwrap_or(&0));
                 decoded?;
             }
@@ -179,12 +192,12 @@ impl Decoder {
     /// holds none, and nothing is appended.
     pub fn recover(&mut self, next: &[u8], samples: usize, out: &mut Vec<f32>) -> bool {
         let DecoderKind::Opus(decoder) = &mut self.kind else { return false };
-        if !has_fec(next) {
+        if !libopus::has_fec(next) {
             return false;
         }
         let start = out.len();
         out.resize(start + samples, 0.0);
-        let recovered = decoder.decode_float(next, &mut out[start..], true).is_ok();
+        let recovered = decoder.decode(next, &mut out[start..], true).is_ok();
         if !recovered {
             out.truncate(start);
         }
@@ -197,7 +210,7 @@ impl Decoder {
         out.resize(start + samples, 0.0);
         match &mut self.kind {
             DecoderKind::Opus(decoder) => {
-                if decoder.decode_float(&[], &mut out[start..], false).is_err() {
+                if decoder.conceal(&mut out[start..]).is_err() {
                     out[start..].fill(0.0);
                 }
             }
@@ -212,10 +225,15 @@ impl Decoder {
     }
 }
 
+/// Does a packet carry the one before it once more (Opus in-band FEC)?
+pub(crate) fn has_fec(codec: Codec, payload: &[u8]) -> bool {
+    codec == Codec::Opus && libopus::has_fec(payload)
+}
+
 /// How long a payload sounds, in samples of its RTP clock; `None` when it is broken or longer than 120 ms.
 pub fn duration(codec: Codec, payload: &[u8]) -> Option<u32> {
     let samples = match codec {
-        Codec::Opus => opus::packet::get_nb_samples(payload, RATE).ok()?,
+        Codec::Opus => libopus::samples(payload)?,
         Codec::Pcmu | Codec::Pcma => payload.len(),
         // It sounds until something else comes; this is what the first packet is good for.
         Codec::ComfortNoise if payload.is_empty() => return None,
@@ -223,25 +241,6 @@ pub fn duration(codec: Codec, payload: &[u8]) -> Option<u32> {
     };
     let limit = codec.clock_rate() as usize * 120 / 1_000;
     (1..=limit).contains(&samples).then_some(samples as u32)
-}
-
-/// Does an Opus packet carry the frame before it? (RFC 6716 §4.2.3: the LBRR flag behind the VAD flags of a SILK or
-/// hybrid frame, mono, first frame.)
-fn has_fec(packet: &[u8]) -> bool {
-    let Some(&toc) = packet.first() else { return false };
-    let config = toc >> 3;
-    if config >= 16 {
-        return false;
-    }
-    // A SILK frame is 10, 20, 40 or 60 ms and has one VAD flag per 20 ms; hybrid frames are 10 or 20 ms.
-    let flags = match (config < 12, config & 3) {
-        (true, 2) => 2,
-        (true, 3) => 3,
-        _ => 1,
-    };
-    let Ok(packet) = opus::packet::parse(packet) else { return false };
-    let Some(first) = packet.frames.first().and_then(|frame| frame.first()) else { return false };
-    (first >> (7 - flags)) & 1 == 1
 }
 
 #[cfg(test)]

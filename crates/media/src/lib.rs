@@ -96,6 +96,7 @@ pub use device::null::Null;
 pub use device::{Device, DeviceError};
 pub use engine::{Engine, EngineConfig, Layout, OpenError, Recording, Room};
 pub use history::{History, MAX_STEPS, Second};
+pub use jitter::DelayPolicy;
 pub use source::Source;
 pub use stream::Stream;
 pub use tone::{Country, Signal, Tone, UnknownCountry};

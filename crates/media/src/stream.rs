@@ -50,6 +50,7 @@ use rand_core::SeedableRng;
 use crate::codec::CodecError;
 use crate::config::{Codec, Event, StreamConfig, StreamId};
 use crate::history::Second;
+use crate::jitter::DelayPolicy;
 use crate::quality::Call;
 use crate::rtcp;
 use collision::Conflicts;
@@ -167,6 +168,11 @@ impl Stream {
     /// Send silence in place of what is captured.
     pub fn set_muted(&mut self, muted: bool) {
         self.sender.muted = muted;
+    }
+
+    /// How the jitter buffer chooses its delay from now on.
+    pub fn set_delay_policy(&mut self, policy: DelayPolicy) {
+        self.receiver.playout.set_policy(policy);
     }
 
     /// Queue keys: `0`-`9`, `*`, `#`, `A`-`D`; others are left out, and so is what exceeds 128. They go as telephone

@@ -10,7 +10,7 @@ const FADE: usize = 48 * 60;
 /// The real voice is faded in over the made-up one for this long.
 const MERGE: usize = 240;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Plc {
     history: Vec<f32>,
     /// Samples made up since the last good one, and the period they repeat.

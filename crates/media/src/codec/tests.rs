@@ -47,10 +47,10 @@ fn fec_comes_with_loss_and_recovers_the_packet_before() {
             })
             .collect()
     };
-    assert!(!encode(&mut encoder, 0).iter().any(|packet| has_fec(packet)), "no FEC without loss");
+    assert!(!encode(&mut encoder, 0).iter().any(|packet| libopus::has_fec(packet)), "no FEC without loss");
     encoder.set_loss(0.15);
     let packets = encode(&mut encoder, 20);
-    assert!(packets[5..].iter().any(|packet| has_fec(packet)), "FEC under loss");
+    assert!(packets[5..].iter().any(|packet| libopus::has_fec(packet)), "FEC under loss");
     let mut decoder = Decoder::new(Codec::Opus).unwrap();
     let mut out = Vec::new();
     for packet in &packets[..10] {

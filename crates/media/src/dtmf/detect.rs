@@ -113,9 +113,9 @@ impl Set {
     fn listen(&mut self, turns: &[f32; TONES], piece: &[f32]) {
         for sample in piece {
             self.power += sample * sample;
-            for tone in 0..TONES {
-                let next = sample + turns[tone] * self.one[tone] - self.two[tone];
-                (self.two[tone], self.one[tone]) = (self.one[tone], next);
+            for (turn, (one, two)) in turns.iter().zip(self.one.iter_mut().zip(&mut self.two)) {
+                let next = sample + turn * *one - *two;
+                (*two, *one) = (*one, next);
             }
         }
         self.at += piece.len();
@@ -124,11 +124,10 @@ impl Set {
     /// The event whose tones these samples are.
     fn judge(&self, turns: &[f32; TONES], phases: &mut [f32; 8]) -> Option<u8> {
         // Mean squares of the best-fitting sines.
-        let mut powers = [0.0; TONES];
-        for tone in 0..TONES {
+        let powers: [f32; TONES] = std::array::from_fn(|tone| {
             let (one, two) = (self.one[tone], self.two[tone]);
-            powers[tone] = 2.0 * (one * one + two * two - turns[tone] * one * two) / (WINDOW * WINDOW) as f32;
-        }
+            2.0 * (one * one + two * two - turns[tone] * one * two) / (WINDOW * WINDOW) as f32
+        });
         let strongest = |group: &[f32]| (0..4).max_by(|a, b| group[*a].total_cmp(&group[*b])).unwrap_or(0);
         let (row, column) = (strongest(&powers[..4]), strongest(&powers[4..8]));
         let (low, high) = (powers[row], powers[4 + column]);

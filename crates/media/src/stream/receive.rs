@@ -290,7 +290,7 @@ impl Stream {
             source.arrived(micros * i64::from(rate) / 1_000_000, packet.timestamp);
         }
         let late = receiver.playout.tally().late;
-        if !receiver.playout.insert(micros, extended, packet.timestamp, codec, packet.payload) {
+        if !receiver.playout.insert(extended, packet.timestamp, codec, packet.payload) {
             receiver.dropped += 1;
         }
         if receiver.playout.tally().late > late {

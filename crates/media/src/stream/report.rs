@@ -149,7 +149,6 @@ impl Stream {
         let report = source.map(|source| {
             reporter.received_prior = source.received();
             let fraction_lost = source.fraction_lost();
-            self.receiver.playout.set_loss(f32::from(fraction_lost) / 256.0, config.send.frame_ms());
             let (last_sender_report, delay) = reporter.sender_report.map_or((0, 0), |(middle, came)| {
                 let delay = now.saturating_duration_since(came).as_micros() as u64;
                 (middle, ((delay << 16) / 1_000_000) as u32)
