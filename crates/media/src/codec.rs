@@ -151,8 +151,8 @@ impl Decoder {
         match (&mut self.kind, &other.kind) {
             (DecoderKind::Opus(ours), DecoderKind::Opus(theirs)) => ours.copy_from(theirs),
             (DecoderKind::G711 { up, plc, .. }, DecoderKind::G711 { up: their_up, plc: their_plc, .. }) => {
-                up.clone_from(their_up);
-                plc.clone_from(their_plc);
+                up.copy_from(their_up);
+                plc.copy_from(their_plc);
             }
             _ => *self = other.clone(),
         }

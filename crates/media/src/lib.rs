@@ -62,6 +62,8 @@
 //! SRTP, video, echo cancellation and noise suppression, RTP and RTCP on one port (RFC 5761), comfort noise
 //! (RFC 3389), stereo.
 
+#[doc(hidden)]
+pub mod bench;
 mod clip;
 pub mod codec;
 mod config;

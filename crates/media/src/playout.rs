@@ -305,6 +305,13 @@ impl Playout {
 
     /// Something is missing, `units` of it as far as we know.
     fn missing(&mut self, at: i64, units: Option<i64>) {
+        // Comfort noise sounds until something else comes (RFC 3389 §5): nothing is missing.
+        if self.decoder.as_ref().is_some_and(|decoder| decoder.codec() == Codec::ComfortNoise) {
+            let ratio = ratio(Codec::ComfortNoise);
+            let piece = units.unwrap_or(i64::MAX).clamp(1, (STEP / ratio) as i64);
+            self.conceal(piece as usize * ratio);
+            return self.jitter.pass(piece);
+        }
         let (Some((wanted, known)), Some(decoder)) = (self.jitter.position(), &self.decoder) else {
             if let (Some(units), true) = (units, self.decoder.is_none()) {
                 self.jitter.pass(units);
@@ -312,12 +319,6 @@ impl Playout {
             return self.silence(STEP);
         };
         let ratio = ratio(decoder.codec());
-        // Comfort noise sounds until something else comes (RFC 3389 §5): nothing is missing.
-        if decoder.codec() == Codec::ComfortNoise {
-            let piece = units.unwrap_or(i64::MAX).min((STEP / ratio) as i64);
-            self.conceal(piece as usize * ratio);
-            return self.jitter.pass(piece);
-        }
         if self.hole.is_none() {
             match &mut self.before {
                 Some(before) => before.copy_from(decoder),

@@ -81,6 +81,13 @@ impl Resampler {
         Resampler { table, taps, phases, interpolated, nominal, step: nominal, at: 0.0, line }
     }
 
+    /// Go on as `other` would, a resampler of the same ratio; allocates nothing.
+    pub(crate) fn copy_from(&mut self, other: &Resampler) {
+        (self.step, self.at) = (other.step, other.at);
+        self.line.clear();
+        self.line.extend_from_slice(&other.line);
+    }
+
     /// Run `correction` times faster through the input than nominal (1 + a few hundred ppm); at most 5 % either way.
     pub(crate) fn adjust(&mut self, correction: f64) {
         self.step = self.nominal * correction.clamp(0.95, 1.05);

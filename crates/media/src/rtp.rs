@@ -56,15 +56,25 @@ impl<'a> Packet<'a> {
 
     /// The packet as a datagram.
     pub fn to_bytes(&self) -> Vec<u8> {
-        RtpPacketBuilder::new()
+        let mut out = Vec::new();
+        self.write(&mut out);
+        out
+    }
+
+    /// The packet as a datagram in place of what was in `out`, which grows only if it was too small.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let builder = RtpPacketBuilder::new()
             .payload_type(self.payload_type)
             .marked(self.marker)
             .sequence(Seq::from(self.sequence))
             .timestamp(self.timestamp)
             .ssrc(self.ssrc)
-            .payload(self.payload)
-            .build()
-            .expect("a payload type below 128 and no contributing sources always build")
+            .payload(self.payload);
+        out.clear();
+        out.resize(builder.target_length(), 0);
+        builder
+            .build_into(out)
+            .expect("a payload type below 128, no contributing sources and room for all always build");
     }
 }
 

@@ -98,6 +98,8 @@ pub const STALLED_AFTER: Duration = Duration::from_secs(5);
 
 /// Datagrams that wait to be sent; when nobody takes them the oldest go.
 const MAX_TRANSMITS: usize = 64;
+/// Sent buffers kept for the next packets.
+const MAX_SPARE: usize = 8;
 /// Events that wait to be taken; when nobody takes them the newest go.
 const MAX_EVENTS: usize = 256;
 
@@ -117,6 +119,8 @@ pub struct Stream {
     /// Our canonical name, as configured or made up.
     cname: String,
     transmits: VecDeque<Transmit>,
+    /// Buffers that have been sent, for the next packets.
+    spare: Vec<Vec<u8>>,
     events: VecDeque<Event>,
 }
 
@@ -136,7 +140,8 @@ impl Stream {
             keep_alive: None,
             conflicts: Conflicts::default(),
             seconds: Seconds::default(),
-            transmits: VecDeque::new(),
+            transmits: VecDeque::with_capacity(MAX_TRANSMITS),
+            spare: Vec::with_capacity(MAX_SPARE),
             events: VecDeque::new(),
         }
     }
@@ -193,6 +198,13 @@ impl Stream {
         self.transmits.pop_front()
     }
 
+    /// Give back the bytes of a [`Transmit`] that was sent: without that every packet allocates its own.
+    pub fn recycle(&mut self, bytes: Vec<u8>) {
+        if self.spare.len() < MAX_SPARE {
+            self.spare.push(bytes);
+        }
+    }
+
     /// What has happened since.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
@@ -240,10 +252,12 @@ impl Stream {
     fn transmit(&mut self, channel: Channel, to: SocketAddr, bytes: Vec<u8>) {
         // A hold of old phones is an address of zeros (RFC 2543).
         if to.ip().is_unspecified() || to.port() == 0 {
-            return;
+            return self.recycle(bytes);
         }
-        if self.transmits.len() == MAX_TRANSMITS {
-            self.transmits.pop_front();
+        if self.transmits.len() == MAX_TRANSMITS
+            && let Some(old) = self.transmits.pop_front()
+        {
+            self.recycle(old.bytes);
         }
         self.transmits.push_back(Transmit { channel, to, bytes });
     }

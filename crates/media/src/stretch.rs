@@ -78,7 +78,8 @@ pub(crate) fn extend(voice: &mut Vec<f32>, start: usize, samples: usize) -> usiz
 
 /// The period at the end of `voice`, which is at least 960 samples.
 pub(crate) fn period(voice: &[f32]) -> usize {
-    let reversed: Vec<f32> = voice.iter().rev().take(ENOUGH).copied().collect();
+    let mut reversed = [0.0; ENOUGH];
+    reversed.iter_mut().zip(voice.iter().rev()).for_each(|(to, from)| *to = *from);
     best(&reversed).0
 }
 
