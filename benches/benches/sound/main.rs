@@ -17,7 +17,9 @@ fn main() {
     let speech = run::speech(&target.join("speech_48k.wav"));
     let mut packets = run::Packets::default();
     for name in names {
-        let trace = run::Trace::read(&std::env::var("SOUND_TRACES").map_or(root.join("traces"), PathBuf::from).join(format!("{name}.csv")));
+        let trace = run::Trace::read(
+            &std::env::var("SOUND_TRACES").map_or(root.join("traces"), PathBuf::from).join(format!("{name}.csv")),
+        );
         let out = run::play(&trace, packets.of(&speech, trace.loss_percent));
         run::write(&target.join(format!("out_{name}.wav")), &out.voice);
         println!("{name:<10} {}", out.summary);

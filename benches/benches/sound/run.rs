@@ -33,7 +33,8 @@ impl Trace {
             .collect();
         arrivals.sort_by(|a, b| a.0.total_cmp(&b.0));
         let name = path.file_stem().unwrap().to_str().unwrap();
-        let loss_percent = name.split_once("_l").map_or(0, |(_, percent)| percent.split('+').next().unwrap().parse().unwrap());
+        let loss_percent =
+            name.split_once("_l").map_or(0, |(_, percent)| percent.split('+').next().unwrap().parse().unwrap());
         Trace { arrivals, loss_percent }
     }
 }
@@ -113,8 +114,12 @@ pub(crate) fn play(trace: &Trace, packets: &[Vec<u8>]) -> Played {
 
 /// Write 48 kHz mono.
 pub(crate) fn write(path: &Path, voice: &[f32]) {
-    let spec =
-        hound::WavSpec { channels: 1, sample_rate: 48_000, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 48_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
     let mut wav = hound::WavWriter::create(path, spec).unwrap();
     for sample in voice {
         wav.write_sample((sample * 32_767.0).clamp(-32_768.0, 32_767.0) as i16).unwrap();
