@@ -15,7 +15,8 @@ pub(crate) fn mos(codec: Codec, fec: bool, loss: f32, one_way: Duration) -> f32 
     let (impairment, robustness) = match (codec, fec) {
         (Codec::Opus, false) => (0.0, 20.0),
         (Codec::Opus, true) => (0.0, 40.0),
-        (Codec::Pcmu | Codec::Pcma, _) => (0.0, 25.1),
+        // G.722 loses like G.711 with the same concealment; what it gains by its bandwidth is not on this scale.
+        (Codec::G722 | Codec::Pcmu | Codec::Pcma, _) => (0.0, 25.1),
     };
     let percent = loss.clamp(0.0, 1.0) * 100.0;
     let equipment = impairment + (95.0 - impairment) * percent / (percent + robustness);

@@ -81,6 +81,12 @@ impl Resampler {
         Resampler { table, taps, phases, interpolated, nominal, step: nominal, at: 0.0, line }
     }
 
+    /// Become like another of the same rates; allocates nothing.
+    pub(crate) fn copy_from(&mut self, other: &Resampler) {
+        self.line.clone_from(&other.line);
+        (self.at, self.step) = (other.at, other.step);
+    }
+
     /// Run `correction` times faster through the input than nominal (1 + a few hundred ppm); at most 5 % either way.
     pub(crate) fn adjust(&mut self, correction: f64) {
         self.step = self.nominal * correction.clamp(0.95, 1.05);

@@ -76,12 +76,6 @@ pub(crate) fn extend(voice: &mut Vec<f32>, start: usize, samples: usize) -> usiz
     added
 }
 
-/// The period at the end of `voice`, which is at least 960 samples.
-pub(crate) fn period(voice: &[f32]) -> usize {
-    let reversed: Vec<f32> = voice.iter().rev().take(ENOUGH).copied().collect();
-    best(&reversed).0
-}
-
 /// The period at the beginning of `voice`, when it is alike enough or too quiet to matter.
 fn find(voice: &[f32], likeness: f32) -> Option<usize> {
     let voice = voice.get(..ENOUGH)?;
