@@ -1,6 +1,7 @@
-//! Voice to payload and back: Opus and G.711 behind one face that is always 48 kHz mono.
+//! Voice to payload and back: Opus, G.722 and G.711 behind one face that is always 48 kHz mono.
 
 mod g711;
+mod g722;
 mod libopus;
 mod noise;
 mod plc;
@@ -17,6 +18,8 @@ pub const MAX_PAYLOAD: usize = 1_275;
 
 /// How long a packet of comfort noise sounds at least, in samples of its clock: 20 ms.
 const NOISE: u32 = 160;
+/// The decoder's complexity from which libopus conceals with a neural network.
+const DEEP_PLC: i32 = 5;
 
 /// A codec that does not work.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,7 +36,14 @@ pub struct Encoder {
 #[derive(Debug)]
 enum EncoderKind {
     Opus(libopus::Encoder),
-    G711 { to_byte: fn(i16) -> u8, down: Resampler, slow: Vec<f32> },
+    Wave { coder: WaveEncoder, down: Resampler, slow: Vec<f32> },
+}
+
+/// A codec that takes samples one by one.
+#[derive(Debug)]
+enum WaveEncoder {
+    G711(fn(i16) -> u8),
+    G722(g722::Encoder),
 }
 
 impl Encoder {
@@ -42,11 +52,16 @@ impl Encoder {
     /// # Errors
     /// The Opus library refuses, as on a bitrate out of range.
     pub fn new(config: &CodecConfig) -> Result<Encoder, CodecError> {
-        let g711 = |to_byte| EncoderKind::G711 { to_byte, down: Resampler::fixed(RATE, 8_000), slow: Vec::new() };
+        let wave = |coder| EncoderKind::Wave {
+            coder,
+            down: Resampler::fixed(RATE, sample_rate(config.codec)),
+            slow: Vec::with_capacity(MAX_FRAME),
+        };
         let kind = match config.codec {
-            Codec::Pcmu => g711(g711::to_ulaw),
-            Codec::Pcma => g711(g711::to_alaw),
             Codec::ComfortNoise => return Err(CodecError("comfort noise is no voice".into())),
+            Codec::Pcmu => wave(WaveEncoder::G711(g711::to_ulaw)),
+            Codec::Pcma => wave(WaveEncoder::G711(g711::to_alaw)),
+            Codec::G722 => wave(WaveEncoder::G722(g722::Encoder::new())),
             Codec::Opus => {
                 let mut encoder = libopus::Encoder::new()?;
                 encoder.set_complexity(9)?;
@@ -89,11 +104,16 @@ impl Encoder {
                 // RFC 6716 §2.1.9: a frame of two bytes or less need not be sent.
                 payload.truncate(if length <= 2 { 0 } else { length });
             }
-            EncoderKind::G711 { to_byte, down, slow } => {
+            EncoderKind::Wave { coder, down, slow } => {
                 slow.clear();
                 down.process(voice, slow);
-                payload
-                    .extend(slow.iter().map(|sample| to_byte((sample * 32_767.0).clamp(-32_768.0, 32_767.0) as i16)));
+                let wide = |sample: f32| (sample * 32_767.0).clamp(-32_768.0, 32_767.0) as i16;
+                match coder {
+                    WaveEncoder::G711(to_byte) => payload.extend(slow.iter().map(|sample| to_byte(wide(*sample)))),
+                    WaveEncoder::G722(coder) => {
+                        payload.extend(slow.chunks_exact(2).map(|pair| coder.encode(wide(pair[0]), wide(pair[1]))));
+                    }
+                }
             }
         }
         Ok(())
@@ -110,8 +130,14 @@ pub struct Decoder {
 #[derive(Debug, Clone)]
 enum DecoderKind {
     Opus(libopus::Decoder),
-    G711 { table: &'static [i16; 256], up: Resampler, slow: Vec<f32>, plc: plc::Plc },
+    Wave { coder: WaveDecoder, up: Resampler, slow: Vec<f32>, plc: plc::Plc },
     Noise { noise: noise::Noise, up: Resampler, slow: Vec<f32> },
+}
+
+#[derive(Debug, Clone)]
+enum WaveDecoder {
+    G711(&'static [i16; 256]),
+    G722(g722::Decoder),
 }
 
 impl Decoder {
@@ -120,21 +146,24 @@ impl Decoder {
     /// # Errors
     /// The Opus library refuses.
     pub fn new(codec: Codec) -> Result<Decoder, CodecError> {
-        let g711 = |table| DecoderKind::G711 {
-            table,
-            up: Resampler::fixed(8_000, RATE),
-            slow: Vec::new(),
-            plc: plc::Plc::new(),
+        let wave = |coder| DecoderKind::Wave {
+            coder,
+            up: Resampler::fixed(sample_rate(codec), RATE),
+            slow: Vec::with_capacity(MAX_FRAME),
+            plc: plc::Plc::new(sample_rate(codec)),
         };
         let kind = match codec {
-            Codec::Pcmu => g711(&g711::ULAW),
-            Codec::Pcma => g711(&g711::ALAW),
-            Codec::ComfortNoise => {
-                DecoderKind::Noise { noise: noise::Noise::new(), up: Resampler::fixed(8_000, RATE), slow: Vec::new() }
-            }
+            Codec::Pcmu => wave(WaveDecoder::G711(&g711::ULAW)),
+            Codec::Pcma => wave(WaveDecoder::G711(&g711::ALAW)),
+            Codec::G722 => wave(WaveDecoder::G722(g722::Decoder::new())),
+            Codec::ComfortNoise => DecoderKind::Noise {
+                noise: noise::Noise::new(),
+                up: Resampler::fixed(8_000, RATE),
+                slow: Vec::with_capacity(MAX_FRAME),
+            },
             Codec::Opus => {
                 let mut decoder = libopus::Decoder::new()?;
-                decoder.set_complexity(std::env::var("CPLX").ok().and_then(|c| c.parse().ok()).unwrap_or(5))?;
+                decoder.set_complexity(DEEP_PLC)?;
                 DecoderKind::Opus(decoder)
             }
         };
@@ -150,7 +179,11 @@ impl Decoder {
     pub(crate) fn copy_from(&mut self, other: &Decoder) {
         match (&mut self.kind, &other.kind) {
             (DecoderKind::Opus(ours), DecoderKind::Opus(theirs)) => ours.copy_from(theirs),
-            (DecoderKind::G711 { up, plc, .. }, DecoderKind::G711 { up: their_up, plc: their_plc, .. }) => {
+            (
+                DecoderKind::Wave { coder, up, plc, .. },
+                DecoderKind::Wave { coder: their_coder, up: their_up, plc: their_plc, .. },
+            ) => {
+                coder.clone_from(their_coder);
                 up.copy_from(their_up);
                 plc.copy_from(their_plc);
             }
@@ -171,12 +204,18 @@ impl Decoder {
                 out.truncate(start + *decoded.as_ref().unwrap_or(&0));
                 decoded?;
             }
-            DecoderKind::G711 { table, up, slow, plc } => {
-                let start = out.len();
+            DecoderKind::Wave { coder, up, slow, plc } => {
                 slow.clear();
-                slow.extend(payload.iter().map(|byte| f32::from(table[usize::from(*byte)]) / 32_768.0));
+                match coder {
+                    WaveDecoder::G711(table) => {
+                        slow.extend(payload.iter().map(|byte| narrow(table[usize::from(*byte)])))
+                    }
+                    WaveDecoder::G722(coder) => {
+                        slow.extend(payload.iter().flat_map(|byte| coder.decode(*byte)).map(narrow));
+                    }
+                }
+                plc.good(slow);
                 up.process(slow, out);
-                plc.good(&mut out[start..]);
             }
             DecoderKind::Noise { noise, up, slow } => {
                 noise.set(payload);
@@ -214,7 +253,15 @@ impl Decoder {
                     out[start..].fill(0.0);
                 }
             }
-            DecoderKind::G711 { plc, .. } => plc.lost(&mut out[start..]),
+            DecoderKind::Wave { up, slow, plc, .. } => {
+                out.truncate(start);
+                slow.clear();
+                slow.resize(samples * sample_rate(self.codec) as usize / RATE as usize, 0.0);
+                plc.lost(slow);
+                up.process(slow, out);
+                // The filter gives as much as it takes, whatever the phase it stands at.
+                out.resize(start + samples, 0.0);
+            }
             DecoderKind::Noise { noise, up, slow } => {
                 out.truncate(start);
                 slow.resize(samples / (RATE as usize / 8_000), 0.0);
@@ -223,6 +270,19 @@ impl Decoder {
             }
         }
     }
+}
+
+/// Samples per second inside a codec.
+fn sample_rate(codec: Codec) -> u32 {
+    match codec {
+        Codec::Opus => RATE,
+        Codec::G722 => 16_000,
+        Codec::Pcmu | Codec::Pcma | Codec::ComfortNoise => 8_000,
+    }
+}
+
+fn narrow(sample: i16) -> f32 {
+    f32::from(sample) / 32_768.0
 }
 
 /// Does a packet carry the one before it once more (Opus in-band FEC)?
@@ -234,10 +294,11 @@ pub(crate) fn has_fec(codec: Codec, payload: &[u8]) -> bool {
 pub fn duration(codec: Codec, payload: &[u8]) -> Option<u32> {
     let samples = match codec {
         Codec::Opus => libopus::samples(payload)?,
-        Codec::Pcmu | Codec::Pcma => payload.len(),
         // It sounds until something else comes; this is what the first packet is good for.
         Codec::ComfortNoise if payload.is_empty() => return None,
         Codec::ComfortNoise => NOISE as usize,
+        // RFC 3551 §4.5.2: G.722's clock counts 8000 where its samples are 16000, one for each byte.
+        Codec::Pcmu | Codec::Pcma | Codec::G722 => payload.len(),
     };
     let limit = codec.clock_rate() as usize * 120 / 1_000;
     (1..=limit).contains(&samples).then_some(samples as u32)

@@ -16,6 +16,8 @@ pub struct StreamId(pub u64);
 pub enum Codec {
     /// Opus, mono, 48 kHz (RFC 6716, RFC 7587).
     Opus,
+    /// G.722 at 64 kbit/s, 16 kHz (RFC 3551 §4.5.2).
+    G722,
     /// G.711 µ-law, 8 kHz (RFC 3551 §4.5.14).
     Pcmu,
     /// G.711 A-law, 8 kHz (RFC 3551 §4.5.14).
@@ -26,11 +28,12 @@ pub enum Codec {
 }
 
 impl Codec {
-    /// The RTP timestamp clock in Hz: 48000 for Opus (RFC 7587 §4.1), 8000 for G.711.
+    /// The RTP timestamp clock in Hz: 48000 for Opus (RFC 7587 §4.1), 8000 for G.711 and, by an old mistake that
+    /// became the rule, for G.722 (RFC 3551 §4.5.2).
     pub const fn clock_rate(self) -> u32 {
         match self {
             Codec::Opus => 48_000,
-            Codec::Pcmu | Codec::Pcma | Codec::ComfortNoise => 8_000,
+            Codec::G722 | Codec::Pcmu | Codec::Pcma | Codec::ComfortNoise => 8_000,
         }
     }
 
@@ -38,6 +41,7 @@ impl Codec {
     pub const fn name(self) -> &'static str {
         match self {
             Codec::Opus => "opus",
+            Codec::G722 => "G722",
             Codec::Pcmu => "PCMU",
             Codec::Pcma => "PCMA",
             Codec::ComfortNoise => "CN",
@@ -59,7 +63,7 @@ pub struct CodecConfig {
     pub fec: bool,
     /// Opus may stop sending in silence (RFC 7587 §3.1.3).
     pub dtx: bool,
-    /// Opus bits per second, 6000 to 510000; `None` lets the codec choose 24000. G.711 is always 64000.
+    /// Opus bits per second, 6000 to 510000; `None` lets the codec choose 24000. G.722 and G.711 are always 64000.
     pub bitrate: Option<u32>,
 }
 

@@ -109,8 +109,8 @@ pub(crate) struct Jitter<T> {
 struct Play {
     /// The timestamp to be played next.
     wanted: i64,
-    /// The sequence number played last.
-    last: u64,
+    /// The sequence number after the highest played.
+    follower: u64,
     /// Where the last packet played ended: from there to `wanted` everything was made up.
     known: i64,
     /// When the last packet was played.
@@ -216,7 +216,7 @@ impl<T> Jitter<T> {
         // The first of all waits until its delay is as wanted.
         let Some(play) = self.play else { return Next::Starved };
         if head.timestamp > play.wanted {
-            return Next::Gap { units: head.timestamp - play.wanted, lost: head.sequence != play.last + 1 };
+            return Next::Gap { units: head.timestamp - play.wanted, lost: head.sequence != play.follower };
         }
         self.take(now)
     }
@@ -285,15 +285,17 @@ impl<T> Jitter<T> {
         self.packets.drain(..due);
         self.overflowed += due as u64;
         if let Some(held) = self.packets.front() {
-            let (wanted, last) = (held.timestamp, held.sequence.wrapping_sub(1));
-            self.play = Some(Play { wanted, last, known: wanted, since: now });
+            // It may have been due within the last packet's length.
+            let over = (delay(held) - self.wanted()) * self.rate / 1_000_000;
+            let wanted = held.timestamp + over.clamp(0, i64::from(held.duration) - 1);
+            self.play = Some(Play { wanted, follower: held.sequence, known: held.timestamp, since: now });
         }
     }
 
     fn take(&mut self, now: i64) -> Next<T> {
         let (Some(held), Some(play)) = (self.packets.pop_front(), &mut self.play) else { return Next::Starved };
-        self.after_loss = held.sequence > play.last + 1;
-        (play.last, play.known) = (play.last.max(held.sequence), held.end());
+        self.after_loss = held.sequence > play.follower;
+        (play.follower, play.known) = (play.follower.max(held.sequence + 1), held.end());
         if held.end() <= play.wanted {
             return Next::Stale(held);
         }

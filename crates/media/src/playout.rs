@@ -26,6 +26,10 @@ const LONG_TOLERANCE: i64 = 60_000;
 const SHORT_TOLERANCE: i64 = 20_000;
 /// Frames between two stretches of voice.
 const REST: u32 = 3;
+/// The delay has been too long for so many samples without a pause of the voice (4 s): now by more than this, in µs, and
+/// only where periods of the voice are very much alike.
+const IMPATIENT: i64 = 4 * RATE as i64;
+const IMPATIENT_TOLERANCE: i64 = 8_000;
 /// Voice made and not yet asked for never exceeds this, in samples: a frame, a stretch and a step.
 const MAX_VOICE: usize = 4 * codec::MAX_FRAME;
 /// Payload buffers kept for the next packets.
@@ -51,6 +55,8 @@ pub(crate) struct Playout {
     ahead: Option<i64>,
     level: Level,
     rest: u32,
+    /// When the delay was last right, or the voice quiet, on the playout clock.
+    content: i64,
     /// Mean delay in µs.
     delay: f32,
     tally: Tally,
@@ -93,6 +99,7 @@ impl Playout {
             ahead: None,
             level: Level::default(),
             rest: 0,
+            content: 0,
             delay: 0.0,
             tally: Tally::default(),
         }
@@ -116,14 +123,18 @@ impl Playout {
         self.hole = None;
     }
 
-    /// Take a packet that came after the last [`pull`](Self::pull). False when its payload is broken.
-    pub(crate) fn insert(&mut self, sequence: u64, timestamp: u32, codec: Codec, payload: &[u8]) -> bool {
+    /// The playout clock: how much voice has been asked for so far, in µs.
+    pub(crate) fn clock(&self) -> i64 {
+        micros(self.clock)
+    }
+
+    /// Take a packet that came when the playout clock stood at `clock`. False when its payload is broken.
+    pub(crate) fn insert(&mut self, clock: i64, sequence: u64, timestamp: u32, codec: Codec, payload: &[u8]) -> bool {
         let Some(duration) = codec::duration(codec, payload) else { return false };
         let mut bytes = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(256));
         bytes.clear();
         bytes.extend_from_slice(payload);
-        let now = micros(self.clock);
-        let (inserted, unused) = self.jitter.insert(now, sequence, timestamp, duration, (codec, bytes));
+        let (inserted, unused) = self.jitter.insert(clock, sequence, timestamp, duration, (codec, bytes));
         if let Some((_, bytes)) = unused {
             self.recycle(bytes);
         }
@@ -412,6 +423,7 @@ impl Playout {
         let off = self.jitter.error(micros(clock + self.pending() as i64));
         self.rest = self.rest.saturating_sub(1);
         if self.level.is_quiet() {
+            self.content = clock;
             if off > QUIET_TOLERANCE {
                 stretch::cut(&mut self.voice, self.read, samples(off));
             } else if off < -QUIET_TOLERANCE {
@@ -419,7 +431,12 @@ impl Playout {
             }
             return;
         }
-        if (-SHORT_TOLERANCE..=LONG_TOLERANCE).contains(&off) || self.rest > 0 {
+        if off <= IMPATIENT_TOLERANCE {
+            self.content = clock;
+        }
+        let impatient = clock - self.content > IMPATIENT;
+        let long = if impatient { IMPATIENT_TOLERANCE } else { LONG_TOLERANCE };
+        if (-SHORT_TOLERANCE..=long).contains(&off) || self.rest > 0 {
             return;
         }
         // Short packets: two make enough to find a period in.
@@ -427,7 +444,7 @@ impl Playout {
             return self.more(clock);
         }
         let changed = if off > 0 {
-            stretch::shorten(&mut self.voice, self.read, 0.8)
+            stretch::shorten(&mut self.voice, self.read, if off > LONG_TOLERANCE { 0.8 } else { 0.95 })
         } else {
             stretch::lengthen(&mut self.voice, self.read, 0.8)
         };

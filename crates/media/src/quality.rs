@@ -43,7 +43,8 @@ impl Call {
         let (impairment, robustness) = match (self.codec, self.fec) {
             (Codec::Opus, false) => (0.0, 20.0),
             (Codec::Opus, true) => (0.0, 40.0),
-            (Codec::Pcmu | Codec::Pcma | Codec::ComfortNoise, _) => (0.0, 25.1),
+            // G.722 loses like G.711 with the same concealment; what it gains by its bandwidth is not on this scale.
+            (Codec::G722 | Codec::Pcmu | Codec::Pcma | Codec::ComfortNoise, _) => (0.0, 25.1),
         };
         let percent = f64::from(self.missing.clamp(0.0, 1.0)) * 100.0;
         impairment + (95.0 - impairment) * percent / (percent / f64::from(self.bursts.max(1.0)) + robustness)

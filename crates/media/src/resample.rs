@@ -98,11 +98,10 @@ impl Resampler {
         Resampler { table, taps, phases, interpolated, nominal, step: nominal, at: 0.0, line, whole, runs }
     }
 
-    /// Go on as `other` would, a resampler of the same ratio; allocates nothing.
+    /// Become like another of the same rates; allocates nothing.
     pub(crate) fn copy_from(&mut self, other: &Resampler) {
-        (self.step, self.at) = (other.step, other.at);
-        self.line.clear();
-        self.line.extend_from_slice(&other.line);
+        self.line.clone_from(&other.line);
+        (self.at, self.step) = (other.at, other.step);
     }
 
     /// Run `correction` times faster through the input than nominal (1 + a few hundred ppm); at most 5 % either way.

@@ -76,13 +76,6 @@ pub(crate) fn extend(voice: &mut Vec<f32>, start: usize, samples: usize) -> usiz
     added
 }
 
-/// The period at the end of `voice`, which is at least 960 samples.
-pub(crate) fn period(voice: &[f32]) -> usize {
-    let mut reversed = [0.0; ENOUGH];
-    reversed.iter_mut().zip(voice.iter().rev()).for_each(|(to, from)| *to = *from);
-    best(&reversed).0
-}
-
 /// The period at the beginning of `voice`, when it is alike enough or too quiet to matter.
 fn find(voice: &[f32], likeness: f32) -> Option<usize> {
     let voice = voice.get(..ENOUGH)?;

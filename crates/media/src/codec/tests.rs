@@ -10,7 +10,7 @@ fn power(samples: &[f32]) -> f32 {
 
 #[test]
 fn a_tone_goes_through_every_codec_at_every_ptime() {
-    for codec in [Codec::Opus, Codec::Pcmu, Codec::Pcma] {
+    for codec in [Codec::Opus, Codec::G722, Codec::Pcmu, Codec::Pcma] {
         for ptime in [10, 20, 40, 60] {
             let config = CodecConfig { ptime, ..CodecConfig::new(codec, 0) };
             let mut encoder = Encoder::new(&config).unwrap();

@@ -22,6 +22,9 @@ const EXTRAPOLATED: f64 = 0.5;
 const CHANGE: f64 = 1.0;
 /// What it is worth to have a lost packet from its follower in place of making it up, in packets.
 const RESTORED: f64 = 0.3;
+/// So many packets in a row, all too late and alike within a packet's length, are no accident (nor a stall, after which
+/// each packet comes a packet's length less late): the peer's clock is slower, or the way has become longer.
+const SHIFTED: usize = 3;
 /// A fixed delay may be off by this much, in µs.
 const SLACK: i64 = 20_000;
 
@@ -29,7 +32,7 @@ const SLACK: i64 = 20_000;
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum DelayPolicy {
-    /// Having one more percent of the packets in time is worth so much longer a delay: 22 ms by default, 1 ms to 1 s.
+    /// Having one more percent of the packets in time is worth so much longer a delay: 23 ms by default, 1 ms to 1 s.
     /// More is a calmer voice on bad networks, less a quicker conversation.
     Worth(Duration),
     /// So many of the packets of the last seconds, 0 to 1, would have been in time: the classic rule, for comparison.
@@ -40,7 +43,7 @@ pub enum DelayPolicy {
 
 impl Default for DelayPolicy {
     fn default() -> Self {
-        DelayPolicy::Worth(Duration::from_millis(22))
+        DelayPolicy::Worth(Duration::from_millis(23))
     }
 }
 
@@ -133,6 +136,12 @@ impl Delays {
                 self.regret = 0.0;
                 return best;
             }
+        }
+        let recent = || self.window.iter().rev().take(SHIFTED).copied();
+        let (least, most) = (recent().min().unwrap_or(base), recent().max().unwrap_or(base));
+        if least > self.best && most - least < follower {
+            self.regret = 0.0;
+            return most;
         }
         let excess = cost_of(self.best) - lowest;
         self.regret = if excess > 0.0 { self.regret + excess } else { 0.0 };

@@ -47,6 +47,8 @@ struct Candidate {
     /// The last packet on probation, which counts when the next makes the source valid.
     held: Vec<u8>,
     arrived: Instant,
+    /// And on the playout clock.
+    clock: i64,
 }
 
 impl Receiver {
@@ -127,6 +129,7 @@ enum Judged {
     Won {
         held: Vec<u8>,
         arrived: Instant,
+        clock: i64,
         extended: u64,
         latched: bool,
     },
@@ -157,18 +160,20 @@ impl Stream {
                     self.receiver.playout.clear();
                     self.receiver.bursts.restart();
                 }
-                self.accept(now, &packet, extended);
+                let clock = self.receiver.playout.clock();
+                self.accept(now, clock, &packet, extended);
             }
-            Judged::Won { held, arrived, extended, latched } => {
+            Judged::Won { held, arrived, clock, extended, latched } => {
                 if latched {
                     self.event(Event::Latched { stream: self.id, remote: from });
                 }
                 self.receiver.playout.clear();
                 self.receiver.bursts.restart();
                 if let Some(first) = Packet::parse(&held) {
-                    self.accept(arrived, &first, extended - 1);
+                    self.accept(arrived, clock, &first, extended - 1);
                 }
-                self.accept(now, &packet, extended);
+                let clock = self.receiver.playout.clock();
+                self.accept(now, clock, &packet, extended);
             }
         }
     }
@@ -228,13 +233,15 @@ impl Stream {
             Some(candidate) if candidate.from == from && candidate.source.ssrc() == packet.ssrc => {
                 let Verdict::Valid(extended) = candidate.source.update(packet.sequence) else {
                     (candidate.held, candidate.arrived) = (datagram.to_vec(), now);
+                    candidate.clock = receiver.playout.clock();
                     return Judged::Waits;
                 };
                 let Some(candidate) = receiver.candidate.take() else { return Judged::Dropped };
                 receiver.replace(candidate.source);
                 let latched = receiver.rtp.replace(from) != Some(from);
                 receiver.settled = true;
-                Judged::Won { held: candidate.held, arrived: candidate.arrived, extended, latched }
+                let Candidate { held, arrived, clock, .. } = candidate;
+                Judged::Won { held, arrived, clock, extended, latched }
             }
             // A stranger does not push out a candidate from where the peer said to be.
             Some(candidate) if !agreed && receiver.rtp == Some(candidate.from) => Judged::Dropped,
@@ -242,14 +249,15 @@ impl Stream {
                 let mut source = Source::new(packet.ssrc, packet.sequence);
                 source.update(packet.sequence);
                 let held = datagram.to_vec();
-                receiver.candidate = Some(Candidate { from, source, held, arrived: now });
+                let clock = receiver.playout.clock();
+                receiver.candidate = Some(Candidate { from, source, held, arrived: now, clock });
                 Judged::Waits
             }
         }
     }
 
     /// A packet of the source that we believe.
-    fn accept(&mut self, now: Instant, packet: &Packet<'_>, extended: u64) {
+    fn accept(&mut self, now: Instant, clock: i64, packet: &Packet<'_>, extended: u64) {
         let micros = self.micros(now);
         let Some(config) = &self.config else { return };
         let receiver = &mut self.receiver;
@@ -290,7 +298,7 @@ impl Stream {
             source.arrived(micros * i64::from(rate) / 1_000_000, packet.timestamp);
         }
         let late = receiver.playout.tally().late;
-        if !receiver.playout.insert(extended, packet.timestamp, codec, packet.payload) {
+        if !receiver.playout.insert(clock, extended, packet.timestamp, codec, packet.payload) {
             receiver.dropped += 1;
         }
         if receiver.playout.tally().late > late {

@@ -41,7 +41,7 @@ impl Reporter {
     pub(super) fn configure(&mut self, now: Instant, config: &StreamConfig, random: &mut impl Rng) {
         let voice = match config.send.codec {
             Codec::Opus => config.send.bitrate.unwrap_or(24_000),
-            Codec::Pcmu | Codec::Pcma | Codec::ComfortNoise => 64_000,
+            Codec::G722 | Codec::Pcmu | Codec::Pcma | Codec::ComfortNoise => 64_000,
         };
         self.bandwidth = voice + HEADERS * 8 * 1_000 / config.send.frame_ms();
         if self.due.is_none() {
