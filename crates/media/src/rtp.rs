@@ -54,15 +54,23 @@ impl<'a> Packet<'a> {
 
     /// The packet as a datagram.
     pub fn to_bytes(&self) -> Vec<u8> {
-        RtpPacketBuilder::new()
+        let mut bytes = Vec::new();
+        self.write(&mut bytes);
+        bytes
+    }
+
+    /// Make `bytes` the packet as a datagram.
+    pub fn write(&self, bytes: &mut Vec<u8>) {
+        let builder = RtpPacketBuilder::new()
             .payload_type(self.payload_type)
             .marked(self.marker)
             .sequence(Seq::from(self.sequence))
             .timestamp(self.timestamp)
             .ssrc(self.ssrc)
-            .payload(self.payload)
-            .build()
-            .expect("a payload type below 128 and no contributing sources always build")
+            .payload(self.payload);
+        bytes.clear();
+        bytes.resize(builder.target_length(), 0);
+        builder.build_into(bytes).expect("a payload type below 128 and no contributing sources always build");
     }
 }
 

@@ -74,6 +74,8 @@ pub const STALLED_AFTER: Duration = Duration::from_secs(5);
 
 /// Datagrams that wait to be sent; when nobody takes them the oldest go.
 const MAX_TRANSMITS: usize = 64;
+/// Buffers kept for the next datagrams.
+const MAX_SPARE: usize = 8;
 /// Events that wait to be taken; when nobody takes them the newest go.
 const MAX_EVENTS: usize = 256;
 
@@ -89,6 +91,8 @@ pub struct Stream {
     reporter: Reporter,
     keep_alive: Option<Instant>,
     transmits: VecDeque<Transmit>,
+    /// Buffers of datagrams that are out.
+    spare: Vec<Vec<u8>>,
     events: VecDeque<Event>,
 }
 
@@ -106,6 +110,7 @@ impl Stream {
             reporter: Reporter::default(),
             keep_alive: None,
             transmits: VecDeque::new(),
+            spare: Vec::new(),
             events: VecDeque::new(),
         }
     }
@@ -155,6 +160,13 @@ impl Stream {
     /// The next datagram to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         self.transmits.pop_front()
+    }
+
+    /// Give back a datagram that is out, so that the next needs no memory of its own.
+    pub fn recycle(&mut self, transmit: Transmit) {
+        if self.spare.len() < MAX_SPARE {
+            self.spare.push(transmit.bytes);
+        }
     }
 
     /// What has happened since.

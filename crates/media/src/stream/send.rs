@@ -158,7 +158,8 @@ impl Stream {
         sender.packets += 1;
         sender.octets += packet.payload.len() as u64;
         sender.clock = Some((now, sender.timestamp));
-        let bytes = packet.to_bytes();
+        let mut bytes = self.spare.pop().unwrap_or_default();
+        packet.write(&mut bytes);
         self.reporter.sent(now);
         self.keep_alive = Some(now + keep_alive::EVERY);
         if let Some(to) = self.receiver.remote_rtp() {
