@@ -128,7 +128,7 @@ impl Call {
         self.near.capture(self.now, voice);
         while let Some(transmit) = self.near.poll_transmit() {
             self.sent += transmit.bytes.len();
-            self.near.recycle(transmit.bytes);
+            self.near.recycle(transmit);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use media::codec::Encoder;
-use media::{Codec, CodecConfig, Stream, StreamConfig, StreamId, rtp};
+use media::{Codec, CodecConfig, DelayPolicy, Stream, StreamConfig, StreamId, rtp};
 
 /// Packets of a trace, 20 ms each.
 const PACKETS: usize = 3_000;
@@ -33,16 +33,15 @@ impl Trace {
             .collect();
         arrivals.sort_by(|a, b| a.0.total_cmp(&b.0));
         let name = path.file_stem().unwrap().to_str().unwrap();
-        let loss_percent =
-            name.split_once("_l").map_or(0, |(_, percent)| percent.split('+').next().unwrap().parse().unwrap());
+        let loss_percent = name.split_once("_l").map_or(0, |(_, percent)| percent.parse().unwrap());
         Trace { arrivals, loss_percent }
     }
 }
 
-/// The speech that is sent: seconds 100 to 160.
+/// The speech that is sent.
 pub(crate) fn speech(path: &Path) -> Vec<f32> {
     let mut wav = hound::WavReader::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let samples = wav.samples::<i16>().skip(100 * 48_000).take(PACKETS * FRAME);
+    let samples = wav.samples::<i16>().take(PACKETS * FRAME);
     samples.map(|sample| f32::from(sample.unwrap()) / 32_768.0).collect()
 }
 
@@ -65,18 +64,14 @@ impl Packets {
     }
 }
 
-pub(crate) struct Played {
-    pub(crate) voice: Vec<f32>,
-    pub(crate) summary: String,
-}
-
 /// Play a trace: the voice is asked for every 10 ms, 3 ms off the beat.
-pub(crate) fn play(trace: &Trace, packets: &[Vec<u8>]) -> Played {
+pub(crate) fn play(trace: &Trace, packets: &[Vec<u8>], policy: DelayPolicy) -> Vec<f32> {
     let start = Instant::now();
     let at = |ms: f64| start + Duration::from_secs_f64(ms / 1_000.0);
     let from = SocketAddr::from(([192, 0, 2, 1], 4_000));
     let mut stream = Stream::new(start, [1; 32], StreamId(1));
     stream.configure(start, StreamConfig::new(from, Codec::Opus, 96)).unwrap();
+    stream.set_delay_policy(policy);
     let mut arrivals = trace.arrivals.iter().copied().peekable();
     // The output begins at time 0.
     let mut voice = vec![0.0; 144];
@@ -101,15 +96,7 @@ pub(crate) fn play(trace: &Trace, packets: &[Vec<u8>]) -> Played {
         voice.resize(start + 480, 0.0);
         stream.playout(at(time), &mut voice[start..]);
     }
-    let stats = stream.stats();
-    let summary = format!(
-        "buffer {:>4} ms  concealed {:>5.2} %  late {:>4}  lost {:>4}",
-        stats.delay.as_millis(),
-        stats.concealed.as_secs_f64() / 0.6,
-        stats.late,
-        stats.lost
-    );
-    Played { voice, summary }
+    voice
 }
 
 /// Write 48 kHz mono.

@@ -56,13 +56,13 @@ impl<'a> Packet<'a> {
 
     /// The packet as a datagram.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        self.write(&mut out);
-        out
+        let mut bytes = Vec::new();
+        self.write(&mut bytes);
+        bytes
     }
 
-    /// The packet as a datagram in place of what was in `out`, which grows only if it was too small.
-    pub fn write(&self, out: &mut Vec<u8>) {
+    /// Make `bytes` the packet as a datagram.
+    pub fn write(&self, bytes: &mut Vec<u8>) {
         let builder = RtpPacketBuilder::new()
             .payload_type(self.payload_type)
             .marked(self.marker)
@@ -70,11 +70,9 @@ impl<'a> Packet<'a> {
             .timestamp(self.timestamp)
             .ssrc(self.ssrc)
             .payload(self.payload);
-        out.clear();
-        out.resize(builder.target_length(), 0);
-        builder
-            .build_into(out)
-            .expect("a payload type below 128, no contributing sources and room for all always build");
+        bytes.clear();
+        bytes.resize(builder.target_length(), 0);
+        builder.build_into(bytes).expect("a payload type below 128 and no contributing sources always build");
     }
 }
 

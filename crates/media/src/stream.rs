@@ -98,7 +98,7 @@ pub const STALLED_AFTER: Duration = Duration::from_secs(5);
 
 /// Datagrams that wait to be sent; when nobody takes them the oldest go.
 const MAX_TRANSMITS: usize = 64;
-/// Sent buffers kept for the next packets.
+/// Buffers kept for the next datagrams.
 const MAX_SPARE: usize = 8;
 /// Events that wait to be taken; when nobody takes them the newest go.
 const MAX_EVENTS: usize = 256;
@@ -119,7 +119,7 @@ pub struct Stream {
     /// Our canonical name, as configured or made up.
     cname: String,
     transmits: VecDeque<Transmit>,
-    /// Buffers that have been sent, for the next packets.
+    /// Buffers of datagrams that are out.
     spare: Vec<Vec<u8>>,
     events: VecDeque<Event>,
 }
@@ -198,10 +198,10 @@ impl Stream {
         self.transmits.pop_front()
     }
 
-    /// Give back the bytes of a [`Transmit`] that was sent: without that every packet allocates its own.
-    pub fn recycle(&mut self, bytes: Vec<u8>) {
+    /// Give back a datagram that is out, so that the next needs no memory of its own.
+    pub fn recycle(&mut self, transmit: Transmit) {
         if self.spare.len() < MAX_SPARE {
-            self.spare.push(bytes);
+            self.spare.push(transmit.bytes);
         }
     }
 
@@ -252,12 +252,12 @@ impl Stream {
     fn transmit(&mut self, channel: Channel, to: SocketAddr, bytes: Vec<u8>) {
         // A hold of old phones is an address of zeros (RFC 2543).
         if to.ip().is_unspecified() || to.port() == 0 {
-            return self.recycle(bytes);
+            return self.recycle(Transmit { channel, to, bytes });
         }
         if self.transmits.len() == MAX_TRANSMITS
             && let Some(old) = self.transmits.pop_front()
         {
-            self.recycle(old.bytes);
+            self.recycle(old);
         }
         self.transmits.push_back(Transmit { channel, to, bytes });
     }

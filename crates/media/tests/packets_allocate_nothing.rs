@@ -58,7 +58,7 @@ impl Call {
                     if transmit.channel == Channel::Rtp && !self.tick.is_multiple_of(40) {
                         self.sides[1 - side].handle_rtp(self.now, address(side as u8), &transmit.bytes);
                     }
-                    self.sides[side].recycle(transmit.bytes);
+                    self.sides[side].recycle(transmit);
                 }
                 while self.sides[side].poll_event().is_some() {}
             }

@@ -347,7 +347,7 @@ impl Leg {
             if let Err(error) = socket.send_to(&transmit.bytes, transmit.to) {
                 tracing::trace!(%error, "a packet was not sent");
             }
-            self.stream.recycle(transmit.bytes);
+            self.stream.recycle(transmit);
         }
     }
 }
