@@ -18,6 +18,11 @@ pub const MAX_PAYLOAD: usize = 1_275;
 
 /// How long a packet of comfort noise sounds at least, in samples of its clock: 20 ms.
 const NOISE: u32 = 160;
+/// The encoder's complexity: what makes the best voice at 24 kbit/s; 10 changes nothing there.
+const COMPLEXITY: i32 = 9;
+/// From this loss in percent on, deep redundancy is better than FEC; and how much of the past it holds, in 10 ms.
+const DEEP_LOSS: i32 = 10;
+const DEEP_PAST: i32 = 50;
 /// The decoder's complexity from which libopus conceals with a neural network.
 const DEEP_PLC: i32 = 5;
 
@@ -64,11 +69,10 @@ impl Encoder {
             Codec::G722 => wave(WaveEncoder::G722(g722::Encoder::new())),
             Codec::Opus => {
                 let mut encoder = libopus::Encoder::new()?;
-                encoder.set_complexity(9)?;
+                encoder.set_complexity(COMPLEXITY)?;
                 // Devices give 16 bits. Told of 24, Opus takes their rounding for voice above 8 kHz, and spends bits on it.
                 encoder.set_depth(16)?;
-                let bitrate = config.bitrate.unwrap_or(24_000).clamp(6_000, 510_000);
-                encoder.set_bitrate(bitrate as i32)?;
+                encoder.set_bitrate(config.opus_bitrate() as i32)?;
                 encoder.set_dtx(config.dtx)?;
                 EncoderKind::Opus(encoder)
             }
@@ -81,13 +85,30 @@ impl Encoder {
         &self.config
     }
 
-    /// The share of our packets that the peer loses, 0 to 1: Opus adds in-band FEC from one percent on.
+    /// The share of our packets that the peer loses, 0 to 1: Opus adds in-band FEC from one percent on, or from ten on
+    /// deep redundancy in its place where the peer is known to read it.
     pub fn set_loss(&mut self, fraction: f32) {
         if let EncoderKind::Opus(encoder) = &mut self.kind {
             let percent = (fraction * 100.0).round().clamp(0.0, 30.0) as i32;
+            let deep = self.config.dred && percent >= DEEP_LOSS;
             // A refused hint leaves the encoder as good as it was.
-            let _ = encoder.set_fec(self.config.fec && percent >= 1);
+            let _ = encoder.set_fec(self.config.fec && percent >= 1 && !deep);
+            let _ = encoder.set_dred(if deep { DEEP_PAST } else { 0 });
             let _ = encoder.set_loss_percent(percent);
+        }
+    }
+
+    /// Opus: bits per second from now on, 6000 to 510000. The others cannot change theirs.
+    pub fn set_bitrate(&mut self, bitrate: u32) {
+        if let EncoderKind::Opus(encoder) = &mut self.kind {
+            let _ = encoder.set_bitrate(bitrate.clamp(6_000, 510_000) as i32);
+        }
+    }
+
+    /// Opus: how much work to put into it, 0 to 10; 9 at first. The others always take the same.
+    pub fn set_complexity(&mut self, complexity: u8) {
+        if let EncoderKind::Opus(encoder) = &mut self.kind {
+            let _ = encoder.set_complexity(i32::from(complexity.min(10)));
         }
     }
 
@@ -129,9 +150,17 @@ pub struct Decoder {
 
 #[derive(Debug, Clone)]
 enum DecoderKind {
-    Opus(libopus::Decoder),
+    Opus { decoder: libopus::Decoder, deep: Option<Deep> },
     Wave { coder: WaveDecoder, up: Resampler, slow: Vec<f32>, plc: plc::Plc },
     Noise { noise: noise::Noise, up: Resampler, slow: Vec<f32> },
+}
+
+/// The deep redundancy read last: of which packet, and how far back it goes in samples.
+#[derive(Debug, Clone)]
+struct Deep {
+    dred: libopus::Dred,
+    sequence: u64,
+    reach: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -164,7 +193,7 @@ impl Decoder {
             Codec::Opus => {
                 let mut decoder = libopus::Decoder::new()?;
                 decoder.set_complexity(DEEP_PLC)?;
-                DecoderKind::Opus(decoder)
+                DecoderKind::Opus { decoder, deep: None }
             }
         };
         Ok(Decoder { codec, kind })
@@ -178,7 +207,7 @@ impl Decoder {
     /// Become like `other`, a decoder of the same codec; allocates nothing.
     pub(crate) fn copy_from(&mut self, other: &Decoder) {
         match (&mut self.kind, &other.kind) {
-            (DecoderKind::Opus(ours), DecoderKind::Opus(theirs)) => ours.copy_from(theirs),
+            (DecoderKind::Opus { decoder, .. }, DecoderKind::Opus { decoder: theirs, .. }) => decoder.copy_from(theirs),
             (
                 DecoderKind::Wave { coder, up, plc, .. },
                 DecoderKind::Wave { coder: their_coder, up: their_up, plc: their_plc, .. },
@@ -197,7 +226,7 @@ impl Decoder {
     /// The payload is broken.
     pub fn decode(&mut self, payload: &[u8], out: &mut Vec<f32>) -> Result<(), CodecError> {
         match &mut self.kind {
-            DecoderKind::Opus(decoder) => {
+            DecoderKind::Opus { decoder, .. } => {
                 let start = out.len();
                 out.resize(start + MAX_FRAME, 0.0);
                 let decoded = decoder.decode(payload, &mut out[start..], false);
@@ -230,7 +259,7 @@ impl Decoder {
     /// Append `samples` of the packet lost just before the one with this payload, from its in-band FEC. False when it
     /// holds none, and nothing is appended.
     pub fn recover(&mut self, next: &[u8], samples: usize, out: &mut Vec<f32>) -> bool {
-        let DecoderKind::Opus(decoder) = &mut self.kind else { return false };
+        let DecoderKind::Opus { decoder, .. } = &mut self.kind else { return false };
         if !libopus::has_fec(next) {
             return false;
         }
@@ -243,12 +272,45 @@ impl Decoder {
         recovered
     }
 
+    /// Append `samples` (a multiple of 120, at most 5760) of the voice that lies `before` samples before the packet with
+    /// this payload and sequence number, from its deep redundancy (DRED). False when that does not go so far back, and
+    /// nothing is appended.
+    pub(crate) fn recover_deep(
+        &mut self,
+        later: &[u8],
+        sequence: u64,
+        before: usize,
+        samples: usize,
+        out: &mut Vec<f32>,
+    ) -> bool {
+        let DecoderKind::Opus { decoder, deep } = &mut self.kind else { return false };
+        if deep.is_none() {
+            *deep = libopus::Dred::new().ok().map(|dred| Deep { dred, sequence: u64::MAX, reach: 0 });
+        }
+        let Some(deep) = deep else { return false };
+        // Reading is the dear part of it.
+        if deep.sequence != sequence {
+            deep.sequence = sequence;
+            deep.reach = deep.dred.read(later, before).unwrap_or(0);
+        }
+        if deep.reach < before {
+            return false;
+        }
+        let start = out.len();
+        out.resize(start + samples, 0.0);
+        let recovered = decoder.decode_dred(&deep.dred, before, &mut out[start..]).is_ok();
+        if !recovered {
+            out.truncate(start);
+        }
+        recovered
+    }
+
     /// Append `samples` (a multiple of 120, at most 5760) made up from what went before.
     pub fn conceal(&mut self, samples: usize, out: &mut Vec<f32>) {
         let start = out.len();
         out.resize(start + samples, 0.0);
         match &mut self.kind {
-            DecoderKind::Opus(decoder) => {
+            DecoderKind::Opus { decoder, .. } => {
                 if decoder.conceal(&mut out[start..]).is_err() {
                     out[start..].fill(0.0);
                 }

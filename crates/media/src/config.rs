@@ -61,6 +61,9 @@ pub struct CodecConfig {
     /// Opus in-band FEC may be used. It costs quality when nothing is lost, so it is switched on only while the
     /// peer's reports show loss.
     pub fec: bool,
+    /// Under heavy loss Opus sends deep redundancy (DRED) in place of in-band FEC. Nothing in SDP says whether the peer
+    /// reads it, so it is off unless somebody knows; what we receive is read always.
+    pub dred: bool,
     /// Opus may stop sending in silence (RFC 7587 §3.1.3).
     pub dtx: bool,
     /// Opus bits per second, 6000 to 510000; `None` lets the codec choose 24000. G.722 and G.711 are always 64000.
@@ -70,7 +73,12 @@ pub struct CodecConfig {
 impl CodecConfig {
     /// `codec` at `payload_type`, 20 ms, FEC allowed, no DTX.
     pub const fn new(codec: Codec, payload_type: u8) -> CodecConfig {
-        CodecConfig { codec, payload_type, ptime: 20, fec: true, dtx: false, bitrate: None }
+        CodecConfig { codec, payload_type, ptime: 20, fec: true, dred: false, dtx: false, bitrate: None }
+    }
+
+    /// What Opus starts from, and never exceeds, in bits per second.
+    pub(crate) fn opus_bitrate(&self) -> u32 {
+        self.bitrate.unwrap_or(24_000).clamp(6_000, 510_000)
     }
 
     /// [`ptime`](Self::ptime) as one of the durations every codec here can send, in milliseconds.

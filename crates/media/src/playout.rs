@@ -350,6 +350,20 @@ impl Playout {
         }
         let piece = units.unwrap_or(i64::MAX).min((STEP / ratio) as i64);
         let samples = piece as usize * ratio;
+        if let (Some(units), Some(held), Some(decoder)) = (units, self.jitter.follower(), &mut self.decoder)
+            && held.content.0 == decoder.codec()
+            && decoder.recover_deep(
+                &held.content.1,
+                held.sequence,
+                units as usize * ratio,
+                samples.next_multiple_of(120),
+                &mut self.voice,
+            )
+        {
+            self.tally.recovered += samples as u64;
+            self.jitter.pass(piece);
+            return;
+        }
         self.conceal(samples);
         self.tally.concealed += samples as u64;
         self.jitter.pass(piece);

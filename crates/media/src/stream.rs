@@ -180,6 +180,12 @@ impl Stream {
         self.receiver.playout.set_policy(policy);
     }
 
+    /// How much work to put into encoding, 0 to 10, for codecs that have a choice: Opus takes 9 until told otherwise,
+    /// and half as much time at 2.
+    pub fn set_complexity(&mut self, complexity: u8) {
+        self.sender.set_complexity(complexity);
+    }
+
     /// Queue keys: `0`-`9`, `*`, `#`, `A`-`D`; others are left out, and so is what exceeds 128. They go as telephone
     /// events when those were agreed, else as tones.
     pub fn send_dtmf(&mut self, keys: &str) {

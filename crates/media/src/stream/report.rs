@@ -40,7 +40,7 @@ pub(super) struct Reporter {
 impl Reporter {
     pub(super) fn configure(&mut self, now: Instant, config: &StreamConfig, random: &mut impl Rng) {
         let voice = match config.send.codec {
-            Codec::Opus => config.send.bitrate.unwrap_or(24_000),
+            Codec::Opus => config.send.opus_bitrate(),
             Codec::G722 | Codec::Pcmu | Codec::Pcma | Codec::ComfortNoise => 64_000,
         };
         self.bandwidth = voice + HEADERS * 8 * 1_000 / config.send.frame_ms();
@@ -126,10 +126,8 @@ impl Stream {
             self.reporter.round_trip = Some(round_trip);
         }
         let fraction = f32::from(report.fraction_lost) / 256.0;
-        // Loss comes in bursts: FEC stays for a while after it.
-        let smooth = self.reporter.remote.map_or(fraction, |(before, _)| fraction.max(0.7 * before + 0.3 * fraction));
         self.reporter.remote = Some((fraction, report.jitter));
-        self.sender.set_loss(smooth);
+        self.sender.adapt(fraction);
     }
 
     /// Send a report, with goodbye when asked.

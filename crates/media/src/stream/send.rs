@@ -18,6 +18,8 @@ pub(super) struct Sender {
     /// Of the packet that is being filled.
     pub(super) timestamp: u32,
     encoder: Option<Encoder>,
+    network: Network,
+    complexity: Option<u8>,
     pub(super) muted: bool,
     /// Captured samples that do not make a packet yet.
     voice: Vec<f32>,
@@ -34,6 +36,38 @@ pub(super) struct Sender {
     pub(super) clock: Option<(Instant, u32)>,
 }
 
+/// What the peer's reports say of the way to it.
+#[derive(Debug, Default)]
+struct Network {
+    /// Share of our packets that is lost, 0 to 1: up at once, down slowly, for loss comes in bursts.
+    loss: f32,
+    /// What may be sent, in bits per second.
+    bitrate: u32,
+}
+
+impl Network {
+    /// Less of the old loss with every report.
+    const FORGETS: f32 = 0.7;
+    /// So much loss may be our own doing: less is sent. After as little as that, more again.
+    const CONGESTED: f32 = 0.10;
+    const FREE: f32 = 0.02;
+    /// Never less than this share of the bitrate wanted, nor than what makes voice of 8 kHz bandwidth.
+    const LEAST: f32 = 0.5;
+    const WIDEBAND: u32 = 14_000;
+
+    fn hear(&mut self, lost: f32, wanted: u32) {
+        self.loss = lost.max(self.loss * Network::FORGETS);
+        let least = ((wanted as f32 * Network::LEAST) as u32).max(Network::WIDEBAND).min(wanted);
+        let now = if self.bitrate == 0 { wanted } else { self.bitrate };
+        let next = match lost {
+            lost if lost >= Network::CONGESTED => now as f32 * 0.85,
+            lost if lost <= Network::FREE => now as f32 * 1.05,
+            _ => now as f32,
+        };
+        self.bitrate = (next as u32).clamp(least, wanted);
+    }
+}
+
 impl Sender {
     pub(super) fn new(random: &mut impl Rng) -> Sender {
         Sender {
@@ -43,6 +77,8 @@ impl Sender {
             sequence: random.next_u32() as u16 & 0x7fff,
             timestamp: random.next_u32(),
             encoder: None,
+            network: Network::default(),
+            complexity: None,
             muted: false,
             voice: Vec::new(),
             payload: Vec::new(),
@@ -59,7 +95,12 @@ impl Sender {
 
     pub(super) fn configure(&mut self, config: &StreamConfig) -> Result<(), CodecError> {
         if self.encoder.as_ref().map(Encoder::config) != Some(&config.send) {
-            self.encoder = Some(Encoder::new(&config.send)?);
+            let mut encoder = Encoder::new(&config.send)?;
+            if let Some(complexity) = self.complexity {
+                encoder.set_complexity(complexity);
+            }
+            self.encoder = Some(encoder);
+            self.network = Network::default();
             self.voice.clear();
             self.spurt = true;
         }
@@ -75,9 +116,18 @@ impl Sender {
         self.keys = !self.events.is_idle() || !self.tones.is_idle();
     }
 
-    pub(super) fn set_loss(&mut self, fraction: f32) {
+    /// The peer says what share of our packets it lost since it last said so.
+    pub(super) fn adapt(&mut self, lost: f32) {
+        let Some(encoder) = &mut self.encoder else { return };
+        self.network.hear(lost, encoder.config().opus_bitrate());
+        encoder.set_loss(self.network.loss);
+        encoder.set_bitrate(self.network.bitrate);
+    }
+
+    pub(super) fn set_complexity(&mut self, complexity: u8) {
+        self.complexity = Some(complexity);
         if let Some(encoder) = &mut self.encoder {
-            encoder.set_loss(fraction);
+            encoder.set_complexity(complexity);
         }
     }
 
@@ -195,5 +245,37 @@ impl Stream {
             sender.keys = false;
             self.event(Event::DtmfSent { stream: self.id });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loss_is_believed_at_once_and_forgotten_slowly() {
+        let mut network = Network::default();
+        network.hear(0.2, 24_000);
+        assert_eq!(network.loss, 0.2);
+        let reports = (1..).take_while(|_| {
+            network.hear(0.0, 24_000);
+            network.loss >= 0.01
+        });
+        assert_eq!(reports.count(), 8);
+    }
+
+    #[test]
+    fn less_is_sent_while_much_is_lost_and_more_again_after() {
+        let mut network = Network::default();
+        let after = |network: &mut Network, reports: usize, lost: f32, wanted: u32| {
+            (0..reports).for_each(|_| network.hear(lost, wanted));
+            network.bitrate
+        };
+        assert_eq!(after(&mut network, 1, 0.05, 24_000), 24_000, "FEC is answer enough");
+        assert_eq!(after(&mut network, 1, 0.10, 24_000), 20_400);
+        assert_eq!(after(&mut network, 20, 0.3, 24_000), 14_000);
+        assert_eq!(after(&mut network, 5, 0.0, 24_000), 17_864);
+        assert_eq!(after(&mut network, 50, 0.0, 24_000), 24_000);
+        assert_eq!(after(&mut Network::default(), 9, 0.3, 8_000), 8_000, "what was wanted is little enough");
     }
 }
