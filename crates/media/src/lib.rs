@@ -57,10 +57,29 @@
 //! - Everything that comes from the network is bounded, counted and never a panic; packets of strangers are dropped.
 //! - All randomness comes from the seed, and below [`Engine`] and the devices `now` is an argument.
 //!
+//! # Who hears whom
+//!
+//! A live stream is with the user, and live streams hear each other. For all else there are rooms, told as one picture
+//! whenever it changes, and sources:
+//!
+//! ```
+//! # fn picture(engine: &media::Engine, [boss, ann, bob]: [media::StreamId; 3]) {
+//! use media::{Clip, Recording, Room, Source};
+//!
+//! // Ann and Bob talk to each other without us, while we talk to the boss …
+//! engine.arrange(vec![Room::without_user([ann, bob]), Room::with_user([boss])]);
+//! // … then all of us together, on record, with each side in a channel of its own …
+//! engine.arrange(vec![Room::with_user([boss, ann, bob])]);
+//! engine.record(boss, Some(Recording::stereo("boss.wav")));
+//! // … and at last the boss waits, alone with some music.
+//! engine.arrange(vec![Room::with_user([ann, bob]), Room::without_user([boss])]);
+//! engine.set_source(boss, Source::Clip(Clip::music().into()));
+//! # }
+//! ```
+//!
 //! # What is not here
 //!
-//! SRTP, video, echo cancellation and noise suppression, RTP and RTCP on one port (RFC 5761), comfort noise
-//! (RFC 3389), stereo.
+//! SRTP, DTLS and ICE ([`stream`] says where they will sit), video, echo cancellation and noise suppression, stereo.
 
 #[doc(hidden)]
 pub mod bench;
