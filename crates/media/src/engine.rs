@@ -28,7 +28,7 @@ use crate::device::{Device, DeviceError};
 use crate::history::History;
 use crate::source::Source;
 use crate::tone::Tone;
-pub use recorder::{Layout, Recording};
+pub use recorder::{Format, Layout, Recording};
 
 /// What an engine is made of.
 pub struct EngineConfig {

@@ -115,7 +115,7 @@ pub use device::cpal::System;
 pub use device::file::File;
 pub use device::null::Null;
 pub use device::{Device, DeviceError};
-pub use engine::{Engine, EngineConfig, Layout, OpenError, Recording, Room};
+pub use engine::{Engine, EngineConfig, Format, Layout, OpenError, Recording, Room};
 pub use history::{History, MAX_STEPS, Second};
 pub use jitter::DelayPolicy;
 pub use source::Source;
