@@ -38,6 +38,7 @@ pub struct Encoder {
     kind: EncoderKind,
 }
 
+#[expect(clippy::large_enum_variant, reason = "one for each stream; a box would allocate in every copy")]
 #[derive(Debug)]
 enum EncoderKind {
     Opus(libopus::Encoder),
@@ -45,6 +46,7 @@ enum EncoderKind {
 }
 
 /// A codec that takes samples one by one.
+#[expect(clippy::large_enum_variant, reason = "one for each stream; a box would allocate in every copy")]
 #[derive(Debug)]
 enum WaveEncoder {
     G711(fn(i16) -> u8),
@@ -148,6 +150,7 @@ pub struct Decoder {
     kind: DecoderKind,
 }
 
+#[expect(clippy::large_enum_variant, reason = "one for each stream; a box would allocate in every copy")]
 #[derive(Debug, Clone)]
 enum DecoderKind {
     Opus { decoder: libopus::Decoder, deep: Option<Deep> },
@@ -163,6 +166,7 @@ struct Deep {
     reach: usize,
 }
 
+#[expect(clippy::large_enum_variant, reason = "one for each stream; a box would allocate in every copy")]
 #[derive(Debug, Clone)]
 enum WaveDecoder {
     G711(&'static [i16; 256]),

@@ -48,7 +48,8 @@ fn world(a_sends: Option<u8>) -> World {
 impl World {
     /// Seconds of noise at a level in dBov, and of a tone where `speaks`.
     fn run(&mut self, seconds: f32, level: f32, speaks: bool) {
-        (self.heard.clear(), self.sent.clear());
+        self.heard.clear();
+        self.sent.clear();
         let peak = 10.0f32.powf(level / 20.0) * 1.732;
         for _ in 0..(seconds * 100.0) as usize {
             self.now += Duration::from_millis(10);
