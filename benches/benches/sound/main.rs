@@ -18,7 +18,7 @@ use std::time::Duration;
 use denwa_benches::table::Table;
 use media::DelayPolicy;
 
-use anchors::{Anchor, ANCHORS};
+use anchors::{ANCHORS, Anchor};
 
 /// What was heard: delay in ms, and quality where it was judged.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +55,9 @@ fn main() -> ExitCode {
     let work = here.join("../target/sound");
     let speech = work.join("speech_48k.wav");
     if !speech.exists() || !work.join("venv/bin/python").exists() {
-        println!("sound: NOT MEASURED: no speech or no Python packages in target/sound; `./dev bench sound` fetches them");
+        println!(
+            "sound: NOT MEASURED: no speech or no Python packages in target/sound; `./dev bench sound` fetches them"
+        );
         return ExitCode::FAILURE;
     }
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
@@ -66,11 +68,22 @@ fn main() -> ExitCode {
     let mut bench =
         Bench { root: here.join("sound"), speech: run::speech(&speech), packets: run::Packets::default(), work, quick };
 
-    let jobs: Vec<_> = anchors.iter().map(|anchor| (anchor.trace.to_owned(), anchor.trace, DelayPolicy::default())).collect();
+    let jobs: Vec<_> =
+        anchors.iter().map(|anchor| (anchor.trace.to_owned(), anchor.trace, DelayPolicy::default())).collect();
     let scores = bench.scores(&jobs);
     let mut rows = Vec::new();
     let mut table = Table::new([
-        "trace", "ours ms", "p95", "PESQ-WB", "PLCMOS", "ViSQOL", "NetEQ ms", "p95", "PESQ-WB", "neteq crate", "aims",
+        "trace",
+        "ours ms",
+        "p95",
+        "PESQ-WB",
+        "PLCMOS",
+        "ViSQOL",
+        "NetEQ ms",
+        "p95",
+        "PESQ-WB",
+        "neteq crate",
+        "aims",
     ]);
     for anchor in anchors {
         let Some(score) = scores.get(anchor.trace).copied() else { continue };
@@ -137,7 +150,8 @@ impl Bench {
         let mut scores = HashMap::new();
         for line in text.lines() {
             let mut words = line.split(' ');
-            let Some(name) = words.next().and_then(|path| Path::new(path).file_stem()?.to_str()?.strip_prefix("out_")) else {
+            let Some(name) = words.next().and_then(|path| Path::new(path).file_stem()?.to_str()?.strip_prefix("out_"))
+            else {
                 continue;
             };
             let values: Vec<Option<f64>> = words.map(|word| word.parse().ok()).collect();

@@ -101,8 +101,12 @@ pub(crate) fn play(trace: &Trace, packets: &[Vec<u8>], policy: DelayPolicy) -> V
 
 /// Write 48 kHz mono.
 pub(crate) fn write(path: &Path, voice: &[f32]) {
-    let spec =
-        hound::WavSpec { channels: 1, sample_rate: 48_000, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 48_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
     let mut wav = hound::WavWriter::create(path, spec).unwrap();
     for sample in voice {
         wav.write_sample((sample * 32_767.0).clamp(-32_768.0, 32_767.0) as i16).unwrap();

@@ -45,7 +45,7 @@ enum EncoderKind {
 #[derive(Debug)]
 enum WaveEncoder {
     G711(fn(i16) -> u8),
-    G722(g722::Encoder),
+    G722(Box<g722::Encoder>),
 }
 
 impl Encoder {
@@ -62,7 +62,7 @@ impl Encoder {
         let kind = match config.codec {
             Codec::Pcmu => wave(WaveEncoder::G711(g711::to_ulaw)),
             Codec::Pcma => wave(WaveEncoder::G711(g711::to_alaw)),
-            Codec::G722 => wave(WaveEncoder::G722(g722::Encoder::new())),
+            Codec::G722 => wave(WaveEncoder::G722(Box::new(g722::Encoder::new()))),
             Codec::Opus => {
                 let mut encoder = libopus::Encoder::new()?;
                 encoder.set_complexity(COMPLEXITY)?;
@@ -161,7 +161,7 @@ struct Deep {
 #[derive(Debug, Clone)]
 enum WaveDecoder {
     G711(&'static [i16; 256]),
-    G722(g722::Decoder),
+    G722(Box<g722::Decoder>),
 }
 
 impl Decoder {
@@ -179,7 +179,7 @@ impl Decoder {
         let kind = match codec {
             Codec::Pcmu => wave(WaveDecoder::G711(&g711::ULAW)),
             Codec::Pcma => wave(WaveDecoder::G711(&g711::ALAW)),
-            Codec::G722 => wave(WaveDecoder::G722(g722::Decoder::new())),
+            Codec::G722 => wave(WaveDecoder::G722(Box::new(g722::Decoder::new()))),
             Codec::Opus => {
                 let mut decoder = libopus::Decoder::new()?;
                 decoder.set_complexity(DEEP_PLC)?;
@@ -202,7 +202,10 @@ impl Decoder {
                 DecoderKind::Wave { coder, up, plc, .. },
                 DecoderKind::Wave { coder: their_coder, up: their_up, plc: their_plc, .. },
             ) => {
-                coder.clone_from(their_coder);
+                match (coder, their_coder) {
+                    (WaveDecoder::G722(coder), WaveDecoder::G722(theirs)) => coder.clone_from(theirs),
+                    (coder, theirs) => *coder = theirs.clone(),
+                }
                 up.copy_from(their_up);
                 plc.copy_from(their_plc);
             }
@@ -226,7 +229,9 @@ impl Decoder {
             DecoderKind::Wave { coder, up, slow, plc } => {
                 slow.clear();
                 match coder {
-                    WaveDecoder::G711(table) => slow.extend(payload.iter().map(|byte| narrow(table[usize::from(*byte)]))),
+                    WaveDecoder::G711(table) => {
+                        slow.extend(payload.iter().map(|byte| narrow(table[usize::from(*byte)])))
+                    }
                     WaveDecoder::G722(coder) => {
                         slow.extend(payload.iter().flat_map(|byte| coder.decode(*byte)).map(narrow));
                     }

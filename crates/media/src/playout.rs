@@ -372,7 +372,8 @@ impl Playout {
             return false;
         };
         let here = self.decoder.as_ref().is_some_and(|decoder| decoder.codec() == codec);
-        if !here || from > wanted || !self.jitter.follower().is_some_and(|held| codec::has_fec(codec, &held.content.1)) {
+        if !here || from > wanted || !self.jitter.follower().is_some_and(|held| codec::has_fec(codec, &held.content.1))
+        {
             return false;
         }
         let start = self.voice.len();

@@ -229,7 +229,8 @@ mod tests {
         let hash = |bytes: &mut dyn Iterator<Item = u8>| {
             bytes.fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
         };
-        let voice: Vec<i16> = (0..8_000).map(|n| (((n * n / 50) & 0x3fff) - 0x2000 + n * 7_919 % 4_001) as i16).collect();
+        let voice: Vec<i16> =
+            (0..8_000).map(|n| (((n * n / 50) & 0x3fff) - 0x2000 + n * 7_919 % 4_001) as i16).collect();
         let (mut encoder, mut decoder) = (Encoder::new(), Decoder::new());
         let bytes: Vec<u8> = voice.chunks_exact(2).map(|pair| encoder.encode(pair[0], pair[1])).collect();
         assert_eq!(hash(&mut bytes.iter().copied()), 0x6d70_f738_32a7_18c1);

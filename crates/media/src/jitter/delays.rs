@@ -118,7 +118,11 @@ impl Delays {
             if sorted.get(n + 1) == Some(delay) {
                 continue;
             }
-            let sum = if restorable > 0.0 { cost_of(*delay) } else { cost(*delay, (count - 1 - n) as f64 / count as f64, 0.0) };
+            let sum = if restorable > 0.0 {
+                cost_of(*delay)
+            } else {
+                cost(*delay, (count - 1 - n) as f64 / count as f64, 0.0)
+            };
             if sum < lowest {
                 (lowest, best) = (sum, *delay);
             }

@@ -126,7 +126,11 @@ fn a_lasting_step_begins_anew_but_a_stall_does_not() {
             outcomes.push(put(&mut jitter, next + packet as u64, at));
             let _ = jitter.next(at);
         }
-        assert_eq!(outcomes.iter().position(|outcome| *outcome == Inserted::Reset), lasting.then_some(5), "{outcomes:?}");
+        assert_eq!(
+            outcomes.iter().position(|outcome| *outcome == Inserted::Reset),
+            lasting.then_some(5),
+            "{outcomes:?}"
+        );
     }
 }
 
@@ -166,7 +170,11 @@ fn rare_stalls_are_not_waited_for_and_usual_ones_are() {
             put(&mut jitter, packet, (packet as i64 * 20 + late) * MS);
             while !matches!(jitter.next(packet as i64 * 20 * MS), Next::Starved | Next::Gap { .. }) {}
         }
-        assert!(jitter.target() >= wanted * MS && jitter.target() <= (wanted + 20) * MS, "{every}: {}", jitter.target());
+        assert!(
+            jitter.target() >= wanted * MS && jitter.target() <= (wanted + 20) * MS,
+            "{every}: {}",
+            jitter.target()
+        );
     }
 }
 
