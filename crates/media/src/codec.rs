@@ -38,7 +38,6 @@ pub struct Encoder {
     kind: EncoderKind,
 }
 
-#[expect(clippy::large_enum_variant, reason = "one for each stream; a box would allocate in every copy")]
 #[derive(Debug)]
 enum EncoderKind {
     Opus(libopus::Encoder),
@@ -46,11 +45,10 @@ enum EncoderKind {
 }
 
 /// A codec that takes samples one by one.
-#[expect(clippy::large_enum_variant, reason = "one for each stream; a box would allocate in every copy")]
 #[derive(Debug)]
 enum WaveEncoder {
     G711(fn(i16) -> u8),
-    G722(g722::Encoder),
+    G722(Box<g722::Encoder>),
 }
 
 impl Encoder {
@@ -68,7 +66,7 @@ impl Encoder {
             Codec::ComfortNoise => return Err(CodecError("comfort noise is no voice".into())),
             Codec::Pcmu => wave(WaveEncoder::G711(g711::to_ulaw)),
             Codec::Pcma => wave(WaveEncoder::G711(g711::to_alaw)),
-            Codec::G722 => wave(WaveEncoder::G722(g722::Encoder::new())),
+            Codec::G722 => wave(WaveEncoder::G722(Box::new(g722::Encoder::new()))),
             Codec::Opus => {
                 let mut encoder = libopus::Encoder::new()?;
                 encoder.set_complexity(COMPLEXITY)?;
@@ -150,7 +148,6 @@ pub struct Decoder {
     kind: DecoderKind,
 }
 
-#[expect(clippy::large_enum_variant, reason = "one for each stream; a box would allocate in every copy")]
 #[derive(Debug, Clone)]
 enum DecoderKind {
     Opus { decoder: libopus::Decoder, deep: Option<Deep> },
@@ -166,11 +163,10 @@ struct Deep {
     reach: usize,
 }
 
-#[expect(clippy::large_enum_variant, reason = "one for each stream; a box would allocate in every copy")]
 #[derive(Debug, Clone)]
 enum WaveDecoder {
     G711(&'static [i16; 256]),
-    G722(g722::Decoder),
+    G722(Box<g722::Decoder>),
 }
 
 impl Decoder {
@@ -188,7 +184,7 @@ impl Decoder {
         let kind = match codec {
             Codec::Pcmu => wave(WaveDecoder::G711(&g711::ULAW)),
             Codec::Pcma => wave(WaveDecoder::G711(&g711::ALAW)),
-            Codec::G722 => wave(WaveDecoder::G722(g722::Decoder::new())),
+            Codec::G722 => wave(WaveDecoder::G722(Box::new(g722::Decoder::new()))),
             Codec::ComfortNoise => DecoderKind::Noise {
                 noise: noise::Noise::new(),
                 up: Resampler::fixed(8_000, RATE),
@@ -216,7 +212,10 @@ impl Decoder {
                 DecoderKind::Wave { coder, up, plc, .. },
                 DecoderKind::Wave { coder: their_coder, up: their_up, plc: their_plc, .. },
             ) => {
-                coder.clone_from(their_coder);
+                match (coder, their_coder) {
+                    (WaveDecoder::G722(coder), WaveDecoder::G722(theirs)) => coder.clone_from(theirs),
+                    (coder, theirs) => *coder = theirs.clone(),
+                }
                 up.copy_from(their_up);
                 plc.copy_from(their_plc);
             }
