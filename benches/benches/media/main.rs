@@ -1,7 +1,7 @@
 //! What the audio path costs: streams, a conference, calls on a core. `./dev bench media [--quick]`.
 //!
 //! Everything is virtual time on one thread. pjmedia has no package that a program here could be linked to, so its
-//! figures are quoted, measured on another machine: those ratios say the order of magnitude, no more. The codec by
+//! figures are quoted, measured elsewhere: those ratios say the order of magnitude, no more. The codec by
 //! itself is measured in turns with ours.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark")]
@@ -17,7 +17,7 @@ use media::codec::{Decoder, Encoder};
 use media::stream::Channel;
 use media::{Codec, CodecConfig, Stream, StreamConfig, StreamId};
 
-/// pjmedia, µs for a second (`media_perf` of PJSIP on the machine where this was planned).
+/// pjmedia, µs for a second of audio, by its own benchmark.
 const PJMEDIA_STREAM: f64 = 28.0;
 const PJMEDIA_CONFERENCE: f64 = 327.0;
 
