@@ -33,13 +33,13 @@ pub struct PhoneBuilder {
 }
 
 impl Phone {
-    /// Settings to start from: the system's sound card, any free port on all addresses, all codecs, Opus first.
+    /// Settings to start from: the system's sound card, any free port on all addresses, Opus and G.711.
     pub fn builder() -> PhoneBuilder {
         PhoneBuilder {
             audio: Audio::System,
             bind: Vec::new(),
             user_agent: concat!("denwa/", env!("CARGO_PKG_VERSION")).to_owned(),
-            codecs: Codec::ALL.to_vec(),
+            codecs: Codec::USUAL.to_vec(),
             max_calls: DEFAULT_MAX_CALLS,
             t1: Duration::from_millis(500),
             seed: None,
@@ -67,9 +67,9 @@ impl PhoneBuilder {
         self
     }
 
-    /// The codecs to offer and accept, best first. An empty list means all.
+    /// The codecs to offer and accept, best first. An empty list means the usual ones: Opus, PCMU, PCMA.
     pub fn codecs(mut self, codecs: &[Codec]) -> Self {
-        self.codecs = if codecs.is_empty() { Codec::ALL.to_vec() } else { codecs.to_vec() };
+        self.codecs = if codecs.is_empty() { Codec::USUAL.to_vec() } else { codecs.to_vec() };
         self
     }
 

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::rtcp::VoipMetrics;
+
 /// One audio stream of an [`Engine`](crate::Engine). Never reused within an engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId(pub u64);
@@ -14,18 +16,24 @@ pub struct StreamId(pub u64);
 pub enum Codec {
     /// Opus, mono, 48 kHz (RFC 6716, RFC 7587).
     Opus,
+    /// G.722 at 64 kbit/s, 16 kHz (RFC 3551 §4.5.2).
+    G722,
     /// G.711 µ-law, 8 kHz (RFC 3551 §4.5.14).
     Pcmu,
     /// G.711 A-law, 8 kHz (RFC 3551 §4.5.14).
     Pcma,
+    /// Noise in place of silence, 8 kHz (RFC 3389). It is received beside G.711, and is nothing to send by itself: see
+    /// [`StreamConfig::comfort_noise`].
+    ComfortNoise,
 }
 
 impl Codec {
-    /// The RTP timestamp clock in Hz: 48000 for Opus (RFC 7587 §4.1), 8000 for G.711.
+    /// The RTP timestamp clock in Hz: 48000 for Opus (RFC 7587 §4.1), 8000 for G.711 and, by an old mistake that
+    /// became the rule, for G.722 (RFC 3551 §4.5.2).
     pub const fn clock_rate(self) -> u32 {
         match self {
             Codec::Opus => 48_000,
-            Codec::Pcmu | Codec::Pcma => 8_000,
+            Codec::G722 | Codec::Pcmu | Codec::Pcma | Codec::ComfortNoise => 8_000,
         }
     }
 
@@ -33,8 +41,10 @@ impl Codec {
     pub const fn name(self) -> &'static str {
         match self {
             Codec::Opus => "opus",
+            Codec::G722 => "G722",
             Codec::Pcmu => "PCMU",
             Codec::Pcma => "PCMA",
+            Codec::ComfortNoise => "CN",
         }
     }
 }
@@ -51,16 +61,24 @@ pub struct CodecConfig {
     /// Opus in-band FEC may be used. It costs quality when nothing is lost, so it is switched on only while the
     /// peer's reports show loss.
     pub fec: bool,
+    /// Under heavy loss Opus sends deep redundancy (DRED) in place of in-band FEC. Nothing in SDP says whether the peer
+    /// reads it, so it is off unless somebody knows; what we receive is read always.
+    pub dred: bool,
     /// Opus may stop sending in silence (RFC 7587 §3.1.3).
     pub dtx: bool,
-    /// Opus bits per second, 6000 to 510000; `None` lets the codec choose 24000. G.711 is always 64000.
+    /// Opus bits per second, 6000 to 510000; `None` lets the codec choose 24000. G.722 and G.711 are always 64000.
     pub bitrate: Option<u32>,
 }
 
 impl CodecConfig {
     /// `codec` at `payload_type`, 20 ms, FEC allowed, no DTX.
     pub const fn new(codec: Codec, payload_type: u8) -> CodecConfig {
-        CodecConfig { codec, payload_type, ptime: 20, fec: true, dtx: false, bitrate: None }
+        CodecConfig { codec, payload_type, ptime: 20, fec: true, dred: false, dtx: false, bitrate: None }
+    }
+
+    /// What Opus starts from, and never exceeds, in bits per second.
+    pub(crate) fn opus_bitrate(&self) -> u32 {
+        self.bitrate.unwrap_or(24_000).clamp(6_000, 510_000)
     }
 
     /// [`ptime`](Self::ptime) as one of the durations every codec here can send, in milliseconds.
@@ -122,13 +140,24 @@ pub struct StreamConfig {
     pub send: CodecConfig,
     /// What the peer may send: payload type and codec. Packets of other payload types are dropped.
     pub receive: Vec<(u8, Codec)>,
+    /// The payload type agreed on for comfort noise at 8 kHz (RFC 3389), usually 13: with G.711 we send it in silence and
+    /// nothing else. `None` sends voice all the time. Type 13 is understood from the peer in any case.
+    pub comfort_noise: Option<u8>,
+    /// Keys are also listened for as tones in the voice (ITU-T Q.24), until the first one comes as a telephone event.
+    pub hear_tones: bool,
     /// Telephone events; `None` sends digits as tones in the voice.
     pub dtmf: Option<Dtmf>,
     /// Which way audio flows.
     pub direction: Direction,
-    /// The canonical name of our RTCP source description (RFC 3550 §6.5.1); at most 255 bytes are sent. It should be
-    /// random (RFC 7022) and the same for all streams of one call.
+    /// The canonical name of our RTCP source description (RFC 3550 §6.5.1); at most 255 bytes are sent. When empty the
+    /// stream makes a random one for itself (RFC 7022), as it should be unless several streams belong together.
     pub cname: String,
+    /// RTP and RTCP share the RTP port (RFC 5761): agreed on by `a=rtcp-mux`. `remote_rtcp` says nothing then.
+    pub rtcp_mux: bool,
+    /// The peer may send RTCP that does not begin with a report (RFC 5506): agreed on by `a=rtcp-rsize`.
+    pub rtcp_reduced: bool,
+    /// Send VoIP metrics (RFC 3611 §4.7), which need no agreement (§5).
+    pub voip_metrics: bool,
     /// Symmetric RTP (RFC 4961): when the first valid packets come from an address other than `remote_rtp`, send
     /// there instead. It happens once for each agreed address; later strangers are dropped.
     pub latch: bool,
@@ -142,9 +171,14 @@ impl StreamConfig {
             remote_rtcp: SocketAddr::new(remote_rtp.ip(), remote_rtp.port().wrapping_add(1)),
             send: CodecConfig::new(codec, payload_type),
             receive: vec![(payload_type, codec)],
+            comfort_noise: None,
+            hear_tones: false,
             dtmf: None,
             direction: Direction::SendRecv,
             cname: String::new(),
+            rtcp_mux: false,
+            rtcp_reduced: false,
+            voip_metrics: true,
             latch: true,
         }
     }
@@ -186,8 +220,10 @@ pub struct Stats {
     pub round_trip: Option<Duration>,
     /// What the jitter buffer adds: from the arrival of the fastest packets to their playing.
     pub delay: Duration,
-    /// Estimated listening and conversational quality, 1 to 4.5 (ITU-T G.107); `None` in the first second.
+    /// Estimated conversational quality, 1 to 4.5 (ITU-T G.107, with delay and bursts); `None` in the first second.
     pub mos: Option<f32>,
+    /// What the peer says of how it receives us, if it does (RFC 3611 §4.7).
+    pub remote_voip: Option<VoipMetrics>,
     /// Where we send RTP now: the agreed address, or the one we latched to.
     pub remote: Option<SocketAddr>,
 }
@@ -212,6 +248,7 @@ impl Default for Stats {
             round_trip: None,
             delay: Duration::ZERO,
             mos: None,
+            remote_voip: None,
             remote: None,
         }
     }
@@ -256,6 +293,12 @@ pub enum Event {
         stream: StreamId,
         /// The numbers.
         stats: Box<Stats>,
+    },
+    /// What we send comes back from where the peer is (RFC 3550 §8.2): an endless loop, or an echo test that returns
+    /// packets as they are. It is not played. Told once.
+    Looped {
+        /// Whose voice.
+        stream: StreamId,
     },
     /// The peer's RTCP said goodbye (RFC 3550 §6.6).
     Bye {

@@ -1,5 +1,7 @@
 //! Keys: telephone events out and in (RFC 4733), or tones in the voice where the peer takes no events.
 
+pub(crate) mod detect;
+
 use std::collections::VecDeque;
 use std::f32::consts::TAU;
 
@@ -114,6 +116,11 @@ struct Heard {
 }
 
 impl EventReceiver {
+    /// Has any key come this way?
+    pub(crate) fn has_heard(&self) -> bool {
+        self.last.is_some()
+    }
+
     /// A payload that came with `timestamp`: the key, when it is a new one.
     pub fn receive(&mut self, timestamp: u32, payload: &[u8]) -> Option<char> {
         let [event, flags, _, _] = *payload.first_chunk::<4>()?;

@@ -25,9 +25,10 @@ use rand_core::{Rng, SeedableRng};
 use crate::clip::Clip;
 use crate::config::{Event, Stats, StreamConfig, StreamId};
 use crate::device::{Device, DeviceError};
+use crate::history::History;
 use crate::source::Source;
 use crate::tone::Tone;
-pub use recorder::{Layout, Recording};
+pub use recorder::{Format, Layout, Recording};
 
 /// What an engine is made of.
 pub struct EngineConfig {
@@ -98,7 +99,13 @@ pub struct Engine {
 }
 
 /// The newest numbers of each open stream; locked only to copy.
-type Snapshot = Arc<Mutex<BTreeMap<StreamId, Stats>>>;
+type Snapshot = Arc<Mutex<BTreeMap<StreamId, Figures>>>;
+
+#[derive(Debug, Default)]
+struct Figures {
+    stats: Stats,
+    history: History,
+}
 
 #[derive(Debug)]
 enum Command {
@@ -156,7 +163,7 @@ impl Engine {
         for (byte, number) in seed.iter_mut().zip(stream.0.to_le_bytes()) {
             *byte ^= number;
         }
-        self.lock_stats().insert(stream, Stats::default());
+        self.lock_stats().insert(stream, Figures::default());
         if !self.send(Command::Open { stream, rtp, rtcp, seed }) {
             self.lock_stats().remove(&stream);
             return Err(OpenError::Ended);
@@ -225,10 +232,16 @@ impl Engine {
 
     /// The newest numbers, at most a fifth of a second old. `None` for a stream that is closed or unknown.
     pub fn stats(&self, stream: StreamId) -> Option<Stats> {
-        self.lock_stats().get(&stream).cloned()
+        self.lock_stats().get(&stream).map(|figures| figures.stats.clone())
     }
 
-    fn lock_stats(&self) -> std::sync::MutexGuard<'_, BTreeMap<StreamId, Stats>> {
+    /// How the call went so far, second by second; at most half a megabyte is copied. `None` for a stream that is
+    /// closed or unknown.
+    pub fn history(&self, stream: StreamId) -> Option<History> {
+        self.lock_stats().get(&stream).map(|figures| figures.history.clone())
+    }
+
+    fn lock_stats(&self) -> std::sync::MutexGuard<'_, BTreeMap<StreamId, Figures>> {
         self.stats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

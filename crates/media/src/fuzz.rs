@@ -5,14 +5,20 @@ use std::time::{Duration, Instant};
 
 use crate::{Codec, Dtmf, Stream, StreamConfig, StreamId, rtcp, rtp};
 
-/// Datagrams for the RTP socket: the first byte says how far on each is, the second how long it is.
-#[expect(clippy::disallowed_methods, reason = "only differences of it matter")]
+/// Datagrams for the RTP socket: the first byte says how far on each is, the second how long it is. Once with RTCP on
+/// the same port, comfort noise and keys in the voice, and once without.
 pub fn rtp(data: &[u8]) {
     if let Some(packet) = rtp::Packet::parse(data) {
         assert_eq!(rtp::Packet::parse(&packet.to_bytes()), Some(packet), "what is read is written alike");
     }
+    rtp_to(data, true);
+    rtp_to(data, false);
+}
+
+#[expect(clippy::disallowed_methods, reason = "only differences of it matter")]
+fn rtp_to(data: &[u8], all: bool) {
     let mut now = Instant::now();
-    let mut stream = stream(now);
+    let mut stream = stream(now, all);
     let mut rest = data;
     while let [step, length, after @ ..] = rest {
         let (datagram, after) = after.split_at(usize::from(*length).min(after.len()));
@@ -22,18 +28,27 @@ pub fn rtp(data: &[u8]) {
             let mut voice = [0.0; 480];
             stream.playout(now, &mut voice);
             assert!(voice.iter().all(|sample| sample.is_finite()));
+            stream.capture(now, &voice);
         }
         rest = after;
     }
     drain(&mut stream, now);
 }
 
-/// Datagrams for the RTCP socket, each behind a byte that says how many words it is.
-#[expect(clippy::disallowed_methods, reason = "only differences of it matter")]
+/// Datagrams for the RTCP socket, each behind a byte that says how many words it is. Once with reduced size, and once
+/// without.
 pub fn rtcp(data: &[u8]) {
-    let _ = rtcp::parse(data);
+    if let Some(packets) = rtcp::parse(data) {
+        assert_eq!(rtcp::parse_reduced(data), Some(packets), "what is whole is not less when reduced");
+    }
+    rtcp_to(data, true);
+    rtcp_to(data, false);
+}
+
+#[expect(clippy::disallowed_methods, reason = "only differences of it matter")]
+fn rtcp_to(data: &[u8], all: bool) {
     let mut now = Instant::now();
-    let mut stream = stream(now);
+    let mut stream = stream(now, all);
     stream.handle_rtcp(now, peer(), data);
     let mut rest = data;
     while let [words, after @ ..] = rest {
@@ -49,11 +64,18 @@ fn peer() -> SocketAddr {
     SocketAddr::from(([192, 0, 2, 1], 4_000))
 }
 
-fn stream(now: Instant) -> Stream {
+fn stream(now: Instant, all: bool) -> Stream {
     let mut stream = Stream::new(now, [0; 32], StreamId(1));
     let mut config = StreamConfig::new(peer(), Codec::Opus, 111);
     config.remote_rtcp = peer();
     config.receive = vec![(111, Codec::Opus), (0, Codec::Pcmu), (8, Codec::Pcma)];
+    config.rtcp_mux = all;
+    config.rtcp_reduced = all;
+    config.hear_tones = all;
+    if all {
+        config.send.codec = Codec::Pcmu;
+        config.comfort_noise = Some(13);
+    }
     config.dtmf = Some(Dtmf { send_pt: 101, receive_pt: 101, clock: 8_000 });
     stream.configure(now, config).expect("the defaults of Opus are good");
     stream
@@ -63,6 +85,8 @@ fn drain(stream: &mut Stream, now: Instant) {
     stream.handle_timeout(now + Duration::from_secs(10));
     let stats = stream.stats();
     assert!((0.0..=1.0).contains(&stats.loss_fraction), "{stats:?}");
+    assert!(stats.delay < Duration::from_secs(3), "{stats:?}");
+    assert!(std::iter::from_fn(|| stream.poll_second()).count() <= 16);
     let (mut events, mut transmits) = (0, 0);
     while stream.poll_event().is_some() {
         events += 1;

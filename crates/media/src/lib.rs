@@ -57,11 +57,32 @@
 //! - Everything that comes from the network is bounded, counted and never a panic; packets of strangers are dropped.
 //! - All randomness comes from the seed, and below [`Engine`] and the devices `now` is an argument.
 //!
+//! # Who hears whom
+//!
+//! A live stream is with the user, and live streams hear each other. For all else there are rooms, told as one picture
+//! whenever it changes, and sources:
+//!
+//! ```
+//! # fn picture(engine: &media::Engine, [boss, ann, bob]: [media::StreamId; 3]) {
+//! use media::{Clip, Recording, Room, Source};
+//!
+//! // Ann and Bob talk to each other without us, while we talk to the boss …
+//! engine.arrange(vec![Room::without_user([ann, bob]), Room::with_user([boss])]);
+//! // … then all of us together, on record, with each side in a channel of its own …
+//! engine.arrange(vec![Room::with_user([boss, ann, bob])]);
+//! engine.record(boss, Some(Recording::stereo("boss.wav")));
+//! // … and at last the boss waits, alone with some music.
+//! engine.arrange(vec![Room::with_user([ann, bob]), Room::without_user([boss])]);
+//! engine.set_source(boss, Source::Clip(Clip::music().into()));
+//! # }
+//! ```
+//!
 //! # What is not here
 //!
-//! SRTP, video, echo cancellation and noise suppression, RTP and RTCP on one port (RFC 5761), comfort noise
-//! (RFC 3389), stereo.
+//! SRTP, DTLS and ICE ([`stream`] says where they will sit), video, echo cancellation and noise suppression, stereo.
 
+#[doc(hidden)]
+pub mod bench;
 mod clip;
 pub mod codec;
 mod config;
@@ -71,6 +92,7 @@ pub mod dtmf;
 mod engine;
 #[doc(hidden)]
 pub mod fuzz;
+mod history;
 mod jitter;
 mod mixer;
 mod playout;
@@ -78,6 +100,7 @@ mod quality;
 mod resample;
 pub mod rtcp;
 pub mod rtp;
+mod silence;
 mod source;
 pub mod stream;
 mod stretch;
@@ -92,10 +115,12 @@ pub use device::cpal::System;
 pub use device::file::File;
 pub use device::null::Null;
 pub use device::{Device, DeviceError};
-pub use engine::{Engine, EngineConfig, Layout, OpenError, Recording, Room};
+pub use engine::{Engine, EngineConfig, Format, Layout, OpenError, Recording, Room};
+pub use history::{History, MAX_STEPS, Second};
+pub use jitter::DelayPolicy;
 pub use source::Source;
 pub use stream::Stream;
-pub use tone::Tone;
+pub use tone::{Country, Signal, Tone, UnknownCountry};
 pub use wav::WavError;
 
 pub(crate) use clip::to_i16;

@@ -103,6 +103,9 @@ struct Room {
     /// Somebody is in it this tick.
     used: bool,
     sum: Voice,
+    /// The sum and the mouth, once somebody wants both this tick.
+    with_mouth: Box<Voice>,
+    has_mouth: bool,
 }
 
 impl Mixer {
@@ -118,7 +121,13 @@ impl Mixer {
         let kept = before.into_iter().find(free);
         let place = kept.or_else(|| (0..MAX_ROOMS).map(Place).find(free))?;
         while self.rooms.len() <= place.0 {
-            self.rooms.push(Room { user: false, used: false, sum: [0.0; TICK] });
+            self.rooms.push(Room {
+                user: false,
+                used: false,
+                sum: [0.0; TICK],
+                with_mouth: Box::new([0.0; TICK]),
+                has_mouth: false,
+            });
         }
         self.rooms[place.0].user = user;
         taken.push(place);
@@ -151,7 +160,7 @@ impl Mixer {
     /// A tick begins.
     pub(crate) fn begin(&mut self) {
         for room in &mut self.rooms {
-            room.used = false;
+            (room.used, room.has_mouth) = (false, false);
         }
         self.ear.get_or_insert_with(|| Box::new([0.0; TICK])).fill(0.0);
     }
@@ -182,19 +191,29 @@ impl Mixer {
     pub(crate) fn take(&mut self, part: &mut Part, mouth: &Voice) -> bool {
         let stays = part.room.is_some() && part.room == part.wanted;
         let share = Ramp::new(part.share, if stays { 1.0 } else { 0.0 });
-        match part.room.and_then(|place| self.rooms.get(place.0)).filter(|_| !share.is_none()) {
-            Some(room) => {
-                let others = room.sum.iter().zip(&part.said);
-                part.heard.iter_mut().zip(others).for_each(|(heard, (sum, own))| *heard = sum - own);
-                share.scale(&mut part.heard);
-            }
-            None => part.heard.fill(0.0),
-        }
         let with_user = part.wanted.is_some_and(|place| self.rooms[place.0].user);
         let speaks = with_user && !part.muted && part.feed.is_none();
-        let ramp = Ramp::new(part.mouth, if speaks { 1.0 } else { 0.0 });
-        ramp.add(&mut part.heard, mouth);
-        part.mouth = ramp.to;
+        let voice = Ramp::new(part.mouth, if speaks { 1.0 } else { 0.0 });
+        (part.share, part.mouth) = (share.to, voice.to);
+        let room = part.room.and_then(|place| self.rooms.get_mut(place.0)).filter(|_| !share.is_none());
+        if !stays {
+            part.room = part.wanted;
+        }
+        // Most ticks nothing changes: one pass over the samples is all.
+        if let Some(room) = room {
+            if share.is_all() && part.feed.is_none() && part.before.is_none() && (voice.is_all() || voice.is_none()) {
+                let sum = if voice.is_all() { room.with_mouth(mouth) } else { &room.sum };
+                if less(&mut part.heard, sum, &part.said) > KNEE {
+                    bend_all(&mut part.heard);
+                }
+                return false;
+            }
+            less(&mut part.heard, &room.sum, &part.said);
+            share.scale(&mut part.heard);
+        } else {
+            part.heard.fill(0.0);
+        }
+        voice.add(&mut part.heard, mouth);
         let mut played = false;
         if let Some(feed) = &mut part.feed
             && !feed.mix(&mut part.heard)
@@ -208,10 +227,6 @@ impl Mixer {
             part.before = None;
         }
         limit(&mut part.heard);
-        part.share = share.to;
-        if !stays {
-            part.room = part.wanted;
-        }
         played
     }
 
@@ -240,6 +255,17 @@ impl Mixer {
     }
 }
 
+impl Room {
+    fn with_mouth(&mut self, mouth: &Voice) -> &Voice {
+        if !self.has_mouth {
+            self.has_mouth = true;
+            let both = self.sum.iter().zip(mouth);
+            self.with_mouth.iter_mut().zip(both).for_each(|(to, (sum, mouth))| *to = sum + mouth);
+        }
+        &self.with_mouth
+    }
+}
+
 /// A gain that moves in a straight line over a tick.
 #[derive(Debug, Clone, Copy)]
 struct Ramp {
@@ -256,8 +282,12 @@ impl Ramp {
         self.from == 0.0 && self.to == 0.0
     }
 
+    fn is_all(self) -> bool {
+        self.from == 1.0 && self.to == 1.0
+    }
+
     fn scale(self, voice: &mut Voice) {
-        if self.from == 1.0 && self.to == 1.0 {
+        if self.is_all() {
             return;
         }
         voice.iter_mut().enumerate().for_each(|(n, sample)| *sample *= self.at(n));
@@ -267,7 +297,7 @@ impl Ramp {
         if self.is_none() {
             return;
         }
-        if self.from == 1.0 && self.to == 1.0 {
+        if self.is_all() {
             sum.iter_mut().zip(voice).for_each(|(sum, sample)| *sum += sample);
         } else {
             sum.iter_mut().zip(voice).enumerate().for_each(|(n, (sum, sample))| *sum += sample * self.at(n));
@@ -285,15 +315,41 @@ const KNEE: f32 = 0.8;
 /// Straight up to the knee, then bent so that it never passes 1.
 pub(crate) fn limit(voice: &mut [f32]) {
     // Most ticks are not loud: one look is cheaper than the bend.
-    let mut peaks = [0.0f32; 8];
-    let mut chunks = voice.chunks_exact(8);
+    let mut peaks = [0.0; LANES];
+    let mut chunks = voice.chunks_exact(LANES);
     for chunk in &mut chunks {
-        peaks.iter_mut().zip(chunk).for_each(|(peak, sample)| *peak = peak.max(sample.abs()));
+        peaks.iter_mut().zip(chunk).for_each(|(peak, sample)| *peak = larger(*peak, sample.abs()));
     }
     let rest = chunks.remainder().iter().map(|sample| sample.abs());
-    if peaks.into_iter().chain(rest).fold(0.0, f32::max) > KNEE {
-        voice.iter_mut().for_each(|sample| *sample = bend(*sample));
+    if peaks.into_iter().chain(rest).fold(0.0, larger) > KNEE {
+        bend_all(voice);
     }
+}
+
+/// A sum without one's own part of it; gives the peak.
+fn less(heard: &mut Voice, sum: &Voice, own: &Voice) -> f32 {
+    let mut peaks = [0.0; LANES];
+    let pieces = sum.chunks_exact(LANES).zip(own.chunks_exact(LANES));
+    for (heard, (sum, own)) in heard.chunks_exact_mut(LANES).zip(pieces) {
+        for lane in 0..LANES {
+            heard[lane] = sum[lane] - own[lane];
+            peaks[lane] = larger(peaks[lane], heard[lane].abs());
+        }
+    }
+    peaks.into_iter().fold(0.0, larger)
+}
+
+/// Samples worked on side by side; a tick is a multiple of it.
+const LANES: usize = 8;
+const _: () = assert!(TICK.is_multiple_of(LANES));
+
+/// Without the care for what is no number that `f32::max` takes, which costs more than all the rest.
+fn larger(one: f32, other: f32) -> f32 {
+    if one > other { one } else { other }
+}
+
+fn bend_all(voice: &mut [f32]) {
+    voice.iter_mut().for_each(|sample| *sample = bend(*sample));
 }
 
 fn bend(sample: f32) -> f32 {

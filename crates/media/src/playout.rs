@@ -1,36 +1,76 @@
 //! From packets that wait to voice that sounds: decodes, hides what is missing, and keeps the delay where the jitter
-//! buffer wants it by stretching.
+//! buffer wants it.
+//!
+//! ```text
+//!   jitter.next ─┬─ Frame ───────▶ decode ────────────┬─▶ steer: cut or extend silence, stretch voice ─▶ pull
+//!                ├─ Stale ───────▶ rewind, decode     │
+//!                ├─ Gap, Starved ▶ recover or conceal ┘
+//! ```
+//!
+//! The decoder is copied where a hole begins. A packet that comes while its hole is being filled is decoded from that
+//! copy, as if it had been in time, and what is left of it is faded in over what was made up.
 
 use crate::codec::{self, Decoder, RATE};
 use crate::config::Codec;
-use crate::jitter::{Inserted, Jitter, Next};
+use crate::jitter::{DelayPolicy, Held, Inserted, Jitter, Next};
 use crate::stretch;
 
 /// What is made up at once while nothing comes, in samples.
 const STEP: usize = 480;
-/// The delay may be off by this much before the voice is stretched, in µs.
-const TOLERANCE: i64 = 8_000;
-/// From here on it is stretched at every frame and with less care, in µs.
-const FAR: i64 = 60_000;
-/// The delay kept on a perfect network, in µs: the device asks in steps of 10 ms.
-const HOLD: i64 = 10_000;
-/// Frames between two stretches while the delay is nearly right.
+/// Voice is faded into another over this, in samples.
+const FADE: usize = 240;
+/// In silence the delay may be off by this much, in µs.
+const QUIET_TOLERANCE: i64 = 1_000;
+/// In voice it may be too long by this much and too short by that before the voice is stretched, in µs.
+const LONG_TOLERANCE: i64 = 60_000;
+const SHORT_TOLERANCE: i64 = 20_000;
+/// Frames between two stretches of voice.
 const REST: u32 = 3;
+/// The delay has been too long for so many samples without a pause of the voice (4 s): now by more than this, in µs, and
+/// only where periods of the voice are very much alike.
+const IMPATIENT: i64 = 4 * RATE as i64;
+const IMPATIENT_TOLERANCE: i64 = 8_000;
 /// Voice made and not yet asked for never exceeds this, in samples: a frame, a stretch and a step.
 const MAX_VOICE: usize = 4 * codec::MAX_FRAME;
+/// Payload buffers kept for the next packets.
+const MAX_SPARE: usize = 64;
+/// When we were not asked for voice for so long, in µs, the time is lost.
+const STOOD_STILL: i64 = 80_000;
+
+type Payload = (Codec, Vec<u8>);
 
 #[derive(Debug)]
 pub(crate) struct Playout {
-    jitter: Jitter<(Codec, Vec<u8>)>,
+    jitter: Jitter<Payload>,
     decoder: Option<Decoder>,
+    /// The decoder as it was where the hole begins.
+    before: Option<Decoder>,
+    hole: Option<Hole>,
     voice: Vec<f32>,
     read: usize,
+    scratch: Vec<f32>,
+    spare: Vec<Vec<u8>>,
+    /// Samples asked for so far: the playout clock; and by how much our other clock is ahead of it, in µs.
+    clock: i64,
+    ahead: Option<i64>,
+    level: Level,
     rest: u32,
-    /// A packet's loss is worth waiting for its follower, which has its copy (FEC).
-    hold: i64,
+    /// When the delay was last right, or the voice quiet, on the playout clock.
+    content: i64,
     /// Mean delay in µs.
     delay: f32,
     tally: Tally,
+}
+
+/// A stretch that is being made up.
+#[derive(Debug)]
+struct Hole {
+    /// The timestamp where the decoder was copied.
+    from: i64,
+    /// Since a packet came late: the timestamp up to which the rewound decoder has got.
+    rewound: Option<i64>,
+    /// What was going to be made up next, to be faded out.
+    fading: [f32; FADE],
 }
 
 /// What was counted over the stream's whole life.
@@ -49,10 +89,17 @@ impl Playout {
         Playout {
             jitter: Jitter::new(codec.clock_rate()),
             decoder: None,
+            before: None,
+            hole: None,
             voice: Vec::with_capacity(MAX_VOICE),
             read: 0,
+            scratch: Vec::with_capacity(codec::MAX_FRAME),
+            spare: Vec::with_capacity(MAX_SPARE),
+            clock: 0,
+            ahead: None,
+            level: Level::default(),
             rest: 0,
-            hold: HOLD,
+            content: 0,
             delay: 0.0,
             tally: Tally::default(),
         }
@@ -63,32 +110,49 @@ impl Playout {
         self.jitter.clear();
         self.voice.clear();
         self.read = 0;
-        self.decoder = None;
+        (self.decoder, self.before, self.hole) = (None, None, None);
+        self.ahead = None;
     }
 
     /// The codec's timestamps count differently from those before.
     pub(crate) fn change_clock(&mut self, codec: Codec) {
         self.tally = self.tally();
+        let policy = self.jitter.policy();
         self.jitter = Jitter::new(codec.clock_rate());
+        self.jitter.set_policy(policy);
+        self.hole = None;
     }
 
-    /// Take a packet that came at `now` (µs). False when its payload is broken.
-    pub(crate) fn insert(&mut self, now: i64, sequence: u64, timestamp: u32, codec: Codec, payload: &[u8]) -> bool {
+    /// The playout clock: how much voice has been asked for so far, in µs.
+    pub(crate) fn clock(&self) -> i64 {
+        micros(self.clock)
+    }
+
+    /// Take a packet that came when the playout clock stood at `clock`. False when its payload is broken.
+    pub(crate) fn insert(&mut self, clock: i64, sequence: u64, timestamp: u32, codec: Codec, payload: &[u8]) -> bool {
         let Some(duration) = codec::duration(codec, payload) else { return false };
-        let inserted = self.jitter.insert(now, sequence, timestamp, duration, (codec, payload.to_vec()));
+        let mut bytes = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(256));
+        bytes.clear();
+        bytes.extend_from_slice(payload);
+        let (inserted, unused) = self.jitter.insert(clock, sequence, timestamp, duration, (codec, bytes));
+        if let Some((_, bytes)) = unused {
+            self.recycle(bytes);
+        }
         if inserted == Inserted::Reset {
             tracing::debug!("the sender's clock jumped; jitter buffer begins anew");
+            self.hole = None;
         }
         true
     }
 
-    /// Loss of the other's packets, 0 to 1: from one percent on, a packet's follower is waited for.
-    pub(crate) fn set_loss(&mut self, fraction: f32, ptime_ms: u32) {
-        self.hold = if fraction >= 0.01 { i64::from(ptime_ms) * 1_000 + HOLD } else { HOLD };
+    /// How the delay is chosen from now on.
+    pub(crate) fn set_policy(&mut self, policy: DelayPolicy) {
+        self.jitter.set_policy(policy);
     }
 
-    /// The samples that sound from `now` (µs) on.
+    /// The samples that sound next; `now` (µs) is only looked at for whether we were not asked for long.
     pub(crate) fn pull(&mut self, now: i64, out: &mut [f32]) {
+        self.keep_time(now);
         let mut filled = 0;
         while filled < out.len() {
             if self.read == self.voice.len() {
@@ -96,9 +160,8 @@ impl Playout {
                 self.read = 0;
             }
             let wanted = out.len() - filled;
-            let at = now + micros(filled);
             while self.pending() < wanted.min(STEP) {
-                self.more(at);
+                self.more(self.clock + filled as i64);
             }
             let piece = self.pending().min(wanted);
             out[filled..filled + piece].copy_from_slice(&self.voice[self.read..self.read + piece]);
@@ -108,7 +171,8 @@ impl Playout {
         // Keep the front short, so that the vector never grows.
         self.voice.drain(..self.read);
         self.read = 0;
-        if let Some(delay) = self.jitter.delay(now + micros(out.len() + self.pending())) {
+        self.clock += out.len() as i64;
+        if let Some(delay) = self.jitter.delay(micros(self.clock + self.pending() as i64)) {
             self.delay += (delay as f32 - self.delay) * 0.02;
         }
     }
@@ -130,66 +194,227 @@ impl Playout {
         self.voice.len() - self.read
     }
 
-    /// Make some more voice, that sounds after what is pending; `now` is when that begins to sound.
-    fn more(&mut self, now: i64) {
-        let at = now + micros(self.pending());
-        match self.jitter.next(at, self.hold) {
-            Next::Frame(held) => {
-                let (codec, payload) = held.content;
-                let samples = held.duration as usize * (RATE / codec.clock_rate()) as usize;
-                self.decode(codec, &payload, samples);
-                self.steer(now);
+    /// The device asks irregularly, but on the whole as fast as time passes. When it did not ask at all, what should
+    /// have sounded is left out, or all that follows would be later.
+    fn keep_time(&mut self, now: i64) {
+        let ahead = now - micros(self.clock);
+        let usual = self.ahead.get_or_insert(ahead);
+        if ahead - *usual > STOOD_STILL {
+            let lost = (ahead - *usual) * i64::from(RATE) / 1_000_000;
+            self.clock += lost;
+            if let Some(decoder) = &self.decoder {
+                self.jitter.pass(lost / ratio(decoder.codec()) as i64);
             }
-            Next::Gap { units, lost } => self.gap(units, lost),
-            Next::Starved => {
-                if self.jitter.delay(at).is_some() {
-                    self.conceal(STEP);
-                    self.tally.concealed += STEP as u64;
-                } else {
-                    self.silence(STEP);
-                }
-                self.jitter.starved(micros(STEP));
-            }
+            self.hole = None;
+        } else if ahead < *usual {
+            *usual = ahead;
+        } else {
+            // Clocks of devices differ by a few hundred ppm.
+            *usual += (ahead - *usual) / 1_000;
         }
     }
 
-    fn decode(&mut self, codec: Codec, payload: &[u8], samples: usize) {
-        if self.decoder.as_ref().map(Decoder::codec) != Some(codec) {
-            self.decoder = Decoder::new(codec).ok();
+    /// Make some more voice, that sounds after what is pending; `clock` is when that begins to sound.
+    fn more(&mut self, clock: i64) {
+        let at = micros(clock + self.pending() as i64);
+        match self.jitter.next(at) {
+            Next::Frame(held, over) => {
+                self.frame(&held, over);
+                self.recycle(held.content.1);
+                self.steer(clock);
+            }
+            Next::Stale(held) => {
+                self.stale(&held);
+                self.recycle(held.content.1);
+            }
+            Next::Gap { units, lost: false } => self.pause(at, units),
+            Next::Gap { units, lost: true } => self.missing(at, Some(units)),
+            Next::Starved => self.missing(at, None),
+        }
+    }
+
+    fn frame(&mut self, held: &Held<Payload>, over: i64) {
+        let start = self.voice.len();
+        if self.jitter.is_after_loss() && codec::has_fec(held.content.0, &held.content.1) {
+            self.jitter.was_restorable();
+        }
+        if let Some(hole) = &self.hole
+            && (hole.rewound.is_some() || held.timestamp < hole.from + i64::from(held.duration))
+        {
+            self.rewind(held.timestamp);
+        }
+        let hole = self.hole.take();
+        self.decode(held);
+        self.leave_out(start, over, held.content.0);
+        if let Some(hole) = hole.filter(|hole| hole.rewound.is_some()) {
+            fade_in(&hole.fading, &mut self.voice[start..]);
+        }
+        self.level.hear(&self.voice[start..]);
+    }
+
+    /// A packet whose turn is over: only the decoder hears it.
+    fn stale(&mut self, held: &Held<Payload>) {
+        if self.hole.is_none() {
+            return;
+        }
+        self.rewind(held.timestamp);
+        let start = self.voice.len();
+        self.decode(held);
+        self.voice.truncate(start);
+        if let Some(hole) = &mut self.hole {
+            hole.rewound = Some(held.timestamp + i64::from(held.duration));
+        }
+    }
+
+    /// Bring the decoder back to where the hole began and on to `timestamp`, as if nothing had been made up since.
+    fn rewind(&mut self, timestamp: i64) {
+        let (Some(hole), Some(decoder), Some(before)) = (&mut self.hole, &mut self.decoder, &self.before) else {
+            return;
+        };
+        if hole.rewound.is_none() {
+            self.scratch.clear();
+            decoder.conceal(FADE, &mut self.scratch);
+            hole.fading.copy_from_slice(&self.scratch[..FADE]);
+            decoder.copy_from(before);
+        }
+        let from = hole.rewound.unwrap_or(hole.from);
+        let missing = (timestamp - from).max(0) as usize * ratio(decoder.codec());
+        if missing > 0 && missing <= codec::MAX_FRAME {
+            self.scratch.clear();
+            decoder.conceal(missing.next_multiple_of(120).min(codec::MAX_FRAME), &mut self.scratch);
+        }
+        hole.rewound = Some(timestamp.max(from));
+    }
+
+    fn decode(&mut self, held: &Held<Payload>) {
+        let (codec, payload) = &held.content;
+        if self.decoder.as_ref().map(Decoder::codec) != Some(*codec) {
+            self.decoder = Decoder::new(*codec).ok();
+            (self.before, self.hole) = (None, None);
         }
         let decoded = self.decoder.as_mut().is_some_and(|decoder| decoder.decode(payload, &mut self.voice).is_ok());
         if !decoded {
+            let samples = held.duration as usize * ratio(*codec);
             self.conceal(samples);
             self.tally.concealed += samples as u64;
         }
     }
 
-    fn gap(&mut self, units: i64, lost: bool) {
-        let follower = self.jitter.follower().map(|held| (held.content.0, held.duration));
-        let Some(codec) = follower.map(|(codec, _)| codec).or(self.decoder.as_ref().map(Decoder::codec)) else {
+    /// The sender was silent by its own will.
+    fn pause(&mut self, at: i64, units: i64) {
+        let Some(decoder) = &self.decoder else {
+            self.jitter.pass(units);
             return self.silence(STEP);
         };
-        let samples = (units.max(0) as usize).saturating_mul((RATE / codec.clock_rate()) as usize);
-        let samples = samples.clamp(1, codec::MAX_FRAME);
-        if let (true, Some(held), Some(decoder)) = (lost, self.jitter.follower(), self.decoder.as_mut())
-            && i64::from(held.duration) == units
-            && decoder.codec() == held.content.0
-            && decoder.recover(&held.content.1, samples, &mut self.voice)
+        let ratio = ratio(decoder.codec());
+        let piece = units.min((STEP / ratio) as i64);
+        self.conceal(piece as usize * ratio);
+        // The best time to change the delay: the pause becomes longer or shorter than it was.
+        let off = self.jitter.error(at) * i64::from(RATE) / 1_000_000 / ratio as i64;
+        self.jitter.pass((piece + off).clamp(0, units));
+    }
+
+    /// Something is missing, `units` of it as far as we know.
+    fn missing(&mut self, at: i64, units: Option<i64>) {
+        // Comfort noise sounds until something else comes (RFC 3389 §5): nothing is missing.
+        if self.decoder.as_ref().is_some_and(|decoder| decoder.codec() == Codec::ComfortNoise) {
+            let ratio = ratio(Codec::ComfortNoise);
+            let piece = units.unwrap_or(i64::MAX).clamp(1, (STEP / ratio) as i64);
+            self.conceal(piece as usize * ratio);
+            return self.jitter.pass(piece);
+        }
+        let (Some((wanted, known)), Some(decoder)) = (self.jitter.position(), &self.decoder) else {
+            if let (Some(units), true) = (units, self.decoder.is_none()) {
+                self.jitter.pass(units);
+            }
+            return self.silence(STEP);
+        };
+        let ratio = ratio(decoder.codec());
+        if self.hole.is_none() {
+            match &mut self.before {
+                Some(before) => before.copy_from(decoder),
+                None => self.before = Some(decoder.clone()),
+            }
+            self.hole = Some(Hole { from: known, rewound: None, fading: [0.0; FADE] });
+        }
+        // While we play earlier than wanted, waiting costs nothing that is not due.
+        let off = self.jitter.error(at);
+        if off < -5_000 {
+            let samples = samples(-off).clamp(120, STEP).next_multiple_of(120);
+            self.conceal(samples);
+            self.tally.concealed += samples as u64;
+            return;
+        }
+        if units.is_some_and(|units| self.recover(wanted, units)) {
+            return;
+        }
+        let piece = units.unwrap_or(i64::MAX).min((STEP / ratio) as i64);
+        let samples = piece as usize * ratio;
+        if let (Some(units), Some(held), Some(decoder)) = (units, self.jitter.follower(), &mut self.decoder)
+            && held.content.0 == decoder.codec()
+            && decoder.recover_deep(
+                &held.content.1,
+                held.sequence,
+                units as usize * ratio,
+                samples.next_multiple_of(120),
+                &mut self.voice,
+            )
         {
             self.tally.recovered += samples as u64;
+            self.jitter.pass(piece);
             return;
         }
         self.conceal(samples);
-        if lost {
-            self.tally.concealed += samples as u64;
+        self.tally.concealed += samples as u64;
+        self.jitter.pass(piece);
+    }
+
+    /// The packet behind the gap may have what is missing.
+    fn recover(&mut self, wanted: i64, units: i64) -> bool {
+        let Some((codec, from, duration)) = self
+            .jitter
+            .follower()
+            .map(|held| (held.content.0, held.timestamp - i64::from(held.duration), held.duration))
+        else {
+            return false;
+        };
+        let here = self.decoder.as_ref().is_some_and(|decoder| decoder.codec() == codec);
+        if !here || from > wanted || !self.jitter.follower().is_some_and(|held| codec::has_fec(codec, &held.content.1))
+        {
+            return false;
         }
+        let start = self.voice.len();
+        let over = wanted - from;
+        if self.hole.as_ref().is_some_and(|hole| hole.rewound.is_some() || (over > 0 && from <= hole.from)) {
+            self.rewind(from);
+        } else if over > 0 {
+            return false;
+        }
+        let samples = duration as usize * ratio(codec);
+        let (Some(held), Some(decoder)) = (self.jitter.follower(), &mut self.decoder) else { return false };
+        if !decoder.recover(&held.content.1, samples, &mut self.voice) {
+            return false;
+        }
+        self.leave_out(start, over, codec);
+        if let Some(hole) = self.hole.take().filter(|hole| hole.rewound.is_some()) {
+            fade_in(&hole.fading, &mut self.voice[start..]);
+        }
+        self.tally.recovered += (self.voice.len() - start) as u64;
+        self.jitter.pass(units);
+        true
+    }
+
+    /// The first `units` of what was decoded to `start` are over.
+    fn leave_out(&mut self, start: usize, units: i64, codec: Codec) {
+        let samples = (units.max(0) as usize * ratio(codec)).min(self.voice.len() - start);
+        self.voice.drain(start..start + samples);
     }
 
     fn conceal(&mut self, samples: usize) {
         let whole = samples.next_multiple_of(120).min(codec::MAX_FRAME);
+        let start = self.voice.len();
         match &mut self.decoder {
             Some(decoder) => {
-                let start = self.voice.len();
                 decoder.conceal(whole, &mut self.voice);
                 self.voice.truncate(start + samples);
             }
@@ -201,22 +426,41 @@ impl Playout {
         self.voice.resize(self.voice.len() + samples, 0.0);
     }
 
-    /// Stretch what is pending towards the wanted delay.
-    fn steer(&mut self, now: i64) {
-        let off = self.jitter.error(now + micros(self.pending()), self.hold);
+    fn recycle(&mut self, bytes: Vec<u8>) {
+        if self.spare.len() < MAX_SPARE {
+            self.spare.push(bytes);
+        }
+    }
+
+    /// Change what is pending towards the wanted delay.
+    fn steer(&mut self, clock: i64) {
+        let off = self.jitter.error(micros(clock + self.pending() as i64));
         self.rest = self.rest.saturating_sub(1);
-        if off.abs() <= TOLERANCE || (self.rest > 0 && off.abs() < FAR) {
+        if self.level.is_quiet() {
+            self.content = clock;
+            if off > QUIET_TOLERANCE {
+                stretch::cut(&mut self.voice, self.read, samples(off));
+            } else if off < -QUIET_TOLERANCE {
+                stretch::extend(&mut self.voice, self.read, samples(-off));
+            }
+            return;
+        }
+        if off <= IMPATIENT_TOLERANCE {
+            self.content = clock;
+        }
+        let impatient = clock - self.content > IMPATIENT;
+        let long = if impatient { IMPATIENT_TOLERANCE } else { LONG_TOLERANCE };
+        if (-SHORT_TOLERANCE..=long).contains(&off) || self.rest > 0 {
             return;
         }
         // Short packets: two make enough to find a period in.
-        if off > 0 && self.pending() < stretch::ENOUGH && !self.jitter.is_empty() {
-            return self.more(now);
+        if off > 0 && self.pending() < stretch::ENOUGH && self.jitter.follower().is_some() {
+            return self.more(clock);
         }
-        let likeness = if off.abs() < FAR { 0.8 } else { 0.5 };
         let changed = if off > 0 {
-            stretch::shorten(&mut self.voice, self.read, likeness)
+            stretch::shorten(&mut self.voice, self.read, if off > LONG_TOLERANCE { 0.8 } else { 0.95 })
         } else {
-            stretch::lengthen(&mut self.voice, self.read, likeness)
+            stretch::lengthen(&mut self.voice, self.read, 0.8)
         };
         if changed > 0 {
             self.rest = REST;
@@ -224,6 +468,52 @@ impl Playout {
     }
 }
 
-fn micros(samples: usize) -> i64 {
-    samples as i64 * 1_000_000 / i64::from(RATE)
+/// How loud the voice is, the noise behind it, and the packet heard last; as mean squares.
+#[derive(Debug, Default)]
+struct Level {
+    voice: f32,
+    noise: f32,
+    last: f32,
+}
+
+impl Level {
+    /// Below this nobody hears a seam: -60 dBFS.
+    const QUIET: f32 = 1e-6;
+
+    fn hear(&mut self, voice: &[f32]) {
+        if voice.is_empty() {
+            return;
+        }
+        self.last = voice.iter().map(|sample| sample * sample).sum::<f32>() / voice.len() as f32;
+        self.voice = self.last.max(self.voice * 0.998);
+        self.noise = self.last.min(self.noise * 1.01 + 1e-10);
+    }
+
+    /// Is it a pause of the voice: 30 dB below it, or at least 15 when that is its noise?
+    fn is_quiet(&self) -> bool {
+        self.last < Level::QUIET
+            || self.last < self.voice * 1e-3
+            || (self.last < self.voice * 0.03 && self.last < self.noise * 4.0)
+    }
+}
+
+fn fade_in(fading: &[f32], voice: &mut [f32]) {
+    let length = fading.len().min(voice.len());
+    for (n, (old, new)) in fading.iter().zip(voice).enumerate() {
+        let share = n as f32 / length as f32;
+        *new = *new * share + old * (1.0 - share);
+    }
+}
+
+/// Samples of one timestamp unit.
+fn ratio(codec: Codec) -> usize {
+    (RATE / codec.clock_rate()) as usize
+}
+
+fn micros(samples: i64) -> i64 {
+    samples * 1_000_000 / i64::from(RATE)
+}
+
+fn samples(micros: i64) -> usize {
+    usize::try_from(micros * i64::from(RATE) / 1_000_000).unwrap_or(0)
 }

@@ -28,6 +28,17 @@ pub(crate) struct Resampler {
     /// Where the next output lies, in input samples from the start of `line`.
     at: f64,
     line: Vec<f32>,
+    /// Of a whole ratio, which has a faster way: how many outputs an input makes, or inputs an output.
+    whole: Whole,
+    /// The line by its place within an output, one run after the other.
+    runs: Vec<f32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Whole {
+    Up(usize),
+    Down(usize),
+    No,
 }
 
 impl Resampler {
@@ -78,7 +89,19 @@ impl Resampler {
         }
         let mut line = Vec::with_capacity(2 * taps + PIECE + nominal.ceil() as usize);
         line.resize(taps - 1, 0.0);
-        Resampler { table, taps, phases, interpolated, nominal, step: nominal, at: 0.0, line }
+        let whole = match (interpolated, from.is_multiple_of(to), to.is_multiple_of(from)) {
+            (false, _, true) => Whole::Up((to / from) as usize),
+            (false, true, _) if taps.is_multiple_of((from / to) as usize) => Whole::Down((from / to) as usize),
+            _ => Whole::No,
+        };
+        let runs = Vec::with_capacity(if matches!(whole, Whole::Down(_)) { line.capacity() } else { 0 });
+        Resampler { table, taps, phases, interpolated, nominal, step: nominal, at: 0.0, line, whole, runs }
+    }
+
+    /// Become like another of the same rates; allocates nothing.
+    pub(crate) fn copy_from(&mut self, other: &Resampler) {
+        self.line.clone_from(&other.line);
+        (self.at, self.step) = (other.at, other.step);
     }
 
     /// Run `correction` times faster through the input than nominal (1 + a few hundred ppm); at most 5 % either way.
@@ -90,6 +113,11 @@ impl Resampler {
     pub(crate) fn process(&mut self, input: &[f32], out: &mut Vec<f32>) {
         for piece in input.chunks(PIECE) {
             self.line.extend_from_slice(piece);
+            match self.whole {
+                Whole::Up(times) => self.up(times, out),
+                Whole::Down(times) => self.down(times, out),
+                Whole::No => {}
+            }
             loop {
                 let start = self.at as usize;
                 let Some(window) = self.line.get(start..start + self.taps) else { break };
@@ -117,6 +145,67 @@ impl Resampler {
             self.at -= used as f64;
         }
     }
+}
+
+impl Resampler {
+    /// All outputs of the line, [`WIDE`] inputs at a time: each tap is one multiplication for all of them.
+    fn up(&mut self, times: usize, out: &mut Vec<f32>) {
+        let start = self.at as usize;
+        let inputs = (self.line.len() + 1).saturating_sub(start + self.taps) / WIDE * WIDE;
+        let first = out.len();
+        out.resize(first + inputs * times, 0.0);
+        for (block, outs) in out[first..].chunks_exact_mut(WIDE * times).enumerate() {
+            let window = &self.line[start + block * WIDE..][..self.taps + WIDE - 1];
+            for phase in 0..times {
+                let sums = wide(window, &self.table[phase * self.taps..][..self.taps], [0.0; WIDE]);
+                outs.iter_mut().skip(phase).step_by(times).zip(sums).for_each(|(out, sum)| *out = sum);
+            }
+        }
+        self.at += inputs as f64;
+    }
+
+    /// The same the other way: the line is sorted into `times` runs first.
+    fn down(&mut self, times: usize, out: &mut Vec<f32>) {
+        let start = self.at as usize;
+        let outputs = (self.line.len() + times).saturating_sub(start + self.taps) / times / WIDE * WIDE;
+        if outputs == 0 {
+            return;
+        }
+        let taps = self.taps / times;
+        let length = outputs + taps - 1;
+        self.runs.clear();
+        self.runs.resize(length * times, 0.0);
+        for (place, run) in self.runs.chunks_exact_mut(length).enumerate() {
+            let inputs = self.line[start + place..].iter().step_by(times);
+            run.iter_mut().zip(inputs).for_each(|(to, from)| *to = *from);
+        }
+        for block in 0..outputs / WIDE {
+            let mut sums = [0.0; WIDE];
+            for (place, run) in self.runs.chunks_exact(length).enumerate() {
+                let window = &run[block * WIDE..][..taps + WIDE - 1];
+                let mut row = [0.0; TAPS];
+                row.iter_mut()
+                    .zip(self.table[place..self.taps].iter().step_by(times))
+                    .for_each(|(to, from)| *to = *from);
+                sums = wide(window, &row[..taps], sums);
+            }
+            out.extend_from_slice(&sums);
+        }
+        self.at += (outputs * times) as f64;
+    }
+}
+
+/// Outputs made at once.
+const WIDE: usize = 16;
+
+/// `sums` and the products of `row` with each of the windows that begin at the first samples of `window`.
+fn wide(window: &[f32], row: &[f32], mut sums: [f32; WIDE]) -> [f32; WIDE] {
+    for (samples, tap) in window.windows(WIDE).zip(row) {
+        for (sum, sample) in sums.iter_mut().zip(samples) {
+            *sum += tap * sample;
+        }
+    }
+    sums
 }
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {
@@ -160,6 +249,28 @@ mod tests {
             assert!((out.len() as i64 - i64::from(to)).abs() < 8, "{from} to {to}: {} samples", out.len());
             let snr = snr_of_sine(&out[to as usize / 4..to as usize * 3 / 4], 1_000.0, to);
             assert!(snr > 60.0, "{from} to {to}: {snr} dB");
+        }
+    }
+
+    #[test]
+    fn the_fast_way_is_the_slow_way() {
+        for (from, to) in [(8_000, 48_000), (48_000, 8_000), (48_000, 16_000), (16_000, 48_000), (24_000, 48_000)] {
+            let mut fast = Resampler::fixed(from, to);
+            let mut slow = Resampler { whole: Whole::No, ..fast.clone() };
+            assert_ne!(fast.whole, Whole::No);
+            let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+            let signal: Vec<f32> = (0..20_000u32).map(|n| ((n * n) % 1_009) as f32 / 1_009.0 - 0.5).collect();
+            // Pieces of all sizes.
+            let (mut rest, mut size) = (&signal[..], 1);
+            while !rest.is_empty() {
+                let (piece, after) = rest.split_at(size.min(rest.len()));
+                fast.process(piece, &mut ours);
+                slow.process(piece, &mut theirs);
+                (rest, size) = (after, (size * 7) % 997);
+            }
+            assert_eq!(ours.len(), theirs.len(), "{from} to {to}");
+            let off = ours.iter().zip(&theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(off < 1e-5, "{from} to {to}: {off}");
         }
     }
 

@@ -1,8 +1,13 @@
-//! RTCP reports in and out (RFC 3550 §6): sender and receiver reports, the canonical name, goodbye, and when to send.
+//! RTCP reports in and out (RFC 3550 §6): sender and receiver reports, the canonical name, goodbye, VoIP metrics
+//! (RFC 3611), and when to send.
+
+pub(crate) mod xr;
 
 use std::time::Duration;
 
 use rand_core::Rng;
+
+pub use xr::VoipMetrics;
 
 /// What one source says of another's packets (RFC 3550 §6.4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -60,16 +65,52 @@ pub enum Packet<'a> {
         /// Who.
         ssrc: u32,
     },
+    /// How a source is received (RFC 3611 §4.7); other blocks of an extended report are skipped.
+    Voip {
+        /// Who says so.
+        ssrc: u32,
+        /// Of whom, and what.
+        metrics: VoipMetrics,
+    },
+}
+
+impl Packet<'_> {
+    /// Whose packet it is.
+    pub fn says(&self) -> u32 {
+        match self {
+            Packet::Report { ssrc, .. }
+            | Packet::CanonicalName { ssrc, .. }
+            | Packet::Bye { ssrc }
+            | Packet::Voip { ssrc, .. } => *ssrc,
+        }
+    }
 }
 
 const SENDER_REPORT: u8 = 200;
 const RECEIVER_REPORT: u8 = 201;
 const SOURCE_DESCRIPTION: u8 = 202;
 const BYE: u8 = 203;
+const EXTENDED_REPORT: u8 = 207;
 const CNAME: u8 = 1;
+
+/// Is this RTCP rather than RTP, where both come to one port? (RFC 5761 §4: by what would be the payload type and its
+/// marker bit.)
+pub fn is_rtcp(datagram: &[u8]) -> bool {
+    matches!(datagram, [_, 192..=223, ..])
+}
 
 /// Read a compound datagram; `None` unless it holds together by the rules of RFC 3550 A.2.
 pub fn parse(datagram: &[u8]) -> Option<Vec<Packet<'_>>> {
+    read(datagram, false)
+}
+
+/// Read a datagram that need not begin with a report, where the peer may send such (RFC 5506). We send none: they are
+/// for the AVPF profile alone (RFC 5506 §4.1).
+pub fn parse_reduced(datagram: &[u8]) -> Option<Vec<Packet<'_>>> {
+    read(datagram, true)
+}
+
+fn read(datagram: &[u8], reduced: bool) -> Option<Vec<Packet<'_>>> {
     let mut packets = Vec::new();
     let mut rest = datagram;
     let mut first = true;
@@ -77,8 +118,11 @@ pub fn parse(datagram: &[u8]) -> Option<Vec<Packet<'_>>> {
         let header = rest.first_chunk::<4>()?;
         let length = (usize::from(u16::from_be_bytes([header[2], header[3]])) + 1) * 4;
         let (packet, after) = rest.split_at_checked(length)?;
+        if !is_rtcp(packet) {
+            return None;
+        }
         let (padded, count) = (header[0] & 0x20 != 0, usize::from(header[0] & 0x1f));
-        if header[0] >> 6 != 2 || (first && !matches!(header[1], SENDER_REPORT | RECEIVER_REPORT)) {
+        if header[0] >> 6 != 2 || (first && !reduced && !matches!(header[1], SENDER_REPORT | RECEIVER_REPORT)) {
             return None;
         }
         let mut body = &packet[4..];
@@ -99,6 +143,10 @@ pub fn parse(datagram: &[u8]) -> Option<Vec<Packet<'_>>> {
                     packets.push(Packet::Bye { ssrc: word(body, ssrc * 4)? });
                 }
             }
+            EXTENDED_REPORT => {
+                let ssrc = word(body, 0)?;
+                xr::read(&body[4..], |metrics| packets.push(Packet::Voip { ssrc, metrics }))?;
+            }
             _ => {}
         }
         (rest, first) = (after, false);
@@ -108,11 +156,20 @@ pub fn parse(datagram: &[u8]) -> Option<Vec<Packet<'_>>> {
 
 /// A compound of report, canonical name (cut at 255 bytes) and, when asked, goodbye.
 pub fn build(ssrc: u32, sender: Option<SenderInfo>, reports: &[Report], cname: &str, bye: bool) -> Vec<u8> {
-    let reports = &reports[..reports.len().min(31)];
     let mut out = Vec::with_capacity(128);
+    write(&mut out, ssrc, sender, reports, cname);
+    if bye {
+        write_bye(&mut out, ssrc);
+    }
+    out
+}
+
+/// Append a report and the canonical name (cut at 255 bytes): what every compound begins with.
+pub fn write(out: &mut Vec<u8>, ssrc: u32, sender: Option<SenderInfo>, reports: &[Report], cname: &str) {
+    let reports = &reports[..reports.len().min(31)];
     let kind = if sender.is_some() { SENDER_REPORT } else { RECEIVER_REPORT };
     let words = 1 + if sender.is_some() { 5 } else { 0 } + reports.len() * 6;
-    head(&mut out, reports.len(), kind, words);
+    head(out, reports.len(), kind, words);
     out.extend_from_slice(&ssrc.to_be_bytes());
     if let Some(sender) = sender {
         out.extend_from_slice(&sender.ntp.to_be_bytes());
@@ -135,18 +192,32 @@ pub fn build(ssrc: u32, sender: Option<SenderInfo>, reports: &[Report], cname: &
     let name = &cname.as_bytes()[..end];
     // §6.5: a chunk ends with one to four null bytes, at a multiple of four.
     let chunk = (4 + 2 + name.len() + 1).next_multiple_of(4);
-    head(&mut out, 1, SOURCE_DESCRIPTION, chunk / 4);
+    head(out, 1, SOURCE_DESCRIPTION, chunk / 4);
     let start = out.len();
     out.extend_from_slice(&ssrc.to_be_bytes());
     out.push(CNAME);
     out.push(name.len() as u8);
     out.extend_from_slice(name);
     out.resize(start + chunk, 0);
-    if bye {
-        head(&mut out, 1, BYE, 1);
-        out.extend_from_slice(&ssrc.to_be_bytes());
-    }
-    out
+}
+
+/// Append what we have to say of the peer's voice (RFC 3611).
+pub fn write_voip(out: &mut Vec<u8>, ssrc: u32, metrics: &VoipMetrics) {
+    head(out, 0, EXTENDED_REPORT, 10);
+    out.extend_from_slice(&ssrc.to_be_bytes());
+    metrics.write(out);
+}
+
+/// Append a goodbye: the last of a compound (RFC 3550 §6.1).
+pub fn write_bye(out: &mut Vec<u8>, ssrc: u32) {
+    head(out, 1, BYE, 1);
+    out.extend_from_slice(&ssrc.to_be_bytes());
+}
+
+/// A canonical name for one session: 96 random bits in Base64, 16 characters (RFC 7022 §4.2).
+pub fn random_cname(random: &mut impl Rng) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    (0..16).map(|_| char::from(ALPHABET[(random.next_u32() >> 26) as usize])).collect()
 }
 
 /// Time since the session began as an NTP timestamp: without a wall clock RFC 3550 §6.4.1 allows the elapsed time.

@@ -1,5 +1,7 @@
 //! RTP packets in and out (RFC 3550 §5), and the judgement whether a source is one (appendix A.1, A.3, A.8).
 
+pub(crate) mod bursts;
+
 use rtp_rs::{RtpPacketBuilder, RtpReader, Seq};
 
 /// The longest RTP datagram taken or made, in bytes: 120 ms of G.711 is 960, Opus at most 1275 a frame.
@@ -54,15 +56,23 @@ impl<'a> Packet<'a> {
 
     /// The packet as a datagram.
     pub fn to_bytes(&self) -> Vec<u8> {
-        RtpPacketBuilder::new()
+        let mut bytes = Vec::new();
+        self.write(&mut bytes);
+        bytes
+    }
+
+    /// Make `bytes` the packet as a datagram.
+    pub fn write(&self, bytes: &mut Vec<u8>) {
+        let builder = RtpPacketBuilder::new()
             .payload_type(self.payload_type)
             .marked(self.marker)
             .sequence(Seq::from(self.sequence))
             .timestamp(self.timestamp)
             .ssrc(self.ssrc)
-            .payload(self.payload)
-            .build()
-            .expect("a payload type below 128 and no contributing sources always build")
+            .payload(self.payload);
+        bytes.clear();
+        bytes.resize(builder.target_length(), 0);
+        builder.build_into(bytes).expect("a payload type below 128 and no contributing sources always build");
     }
 }
 

@@ -9,6 +9,9 @@ const OVERLAP: usize = 480;
 /// The coarse search looks at every fourth sample of a smoothed copy.
 const COARSE: usize = 4;
 
+/// Two stretches of noise are faded into each other over this.
+const SEAM: usize = 120;
+
 /// What a change needs at least, in samples.
 pub(crate) const ENOUGH: usize = LONGEST + OVERLAP;
 
@@ -42,10 +45,35 @@ pub(crate) fn lengthen(voice: &mut Vec<f32>, start: usize, likeness: f32) -> usi
     period
 }
 
-/// The period at the end of `voice`, which is at least 960 samples.
-pub(crate) fn period(voice: &[f32]) -> usize {
-    let reversed: Vec<f32> = voice.iter().rev().take(ENOUGH).copied().collect();
-    best(&reversed).0
+/// Take up to `samples` out of the noise from `start` on, but leave what the seam needs. Gives the samples removed.
+pub(crate) fn cut(voice: &mut Vec<f32>, start: usize, samples: usize) -> usize {
+    let removed = samples.min((voice.len() - start).saturating_sub(SEAM));
+    if removed == 0 {
+        return 0;
+    }
+    for n in 0..SEAM {
+        let share = n as f32 / SEAM as f32;
+        voice[start + n] = voice[start + n] * (1.0 - share) + voice[start + removed + n] * share;
+    }
+    voice.drain(start + SEAM..start + SEAM + removed);
+    removed
+}
+
+/// Repeat up to `samples` of the noise from `start` on. Gives the samples added.
+pub(crate) fn extend(voice: &mut Vec<f32>, start: usize, samples: usize) -> usize {
+    let tail = voice.len();
+    let added = samples.min((tail - start).saturating_sub(SEAM));
+    if added == 0 {
+        return 0;
+    }
+    voice.resize(tail + added, 0.0);
+    voice.copy_within(start..tail, start + added);
+    // The noise runs on into the seam, and its repetition out of it.
+    for n in 0..SEAM {
+        let share = n as f32 / SEAM as f32;
+        voice[start + added + n] = voice[start + 2 * added + n] * (1.0 - share) + voice[start + added + n] * share;
+    }
+    added
 }
 
 /// The period at the beginning of `voice`, when it is alike enough or too quiet to matter.

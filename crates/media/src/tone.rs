@@ -1,9 +1,14 @@
-//! Tones that a telephone makes by itself: ringback, busy, a beep.
+//! Tones that a telephone makes by itself: ringback, busy, call waiting, a key, a beep. What they sound like in which
+//! country is in `tone/countries.rs`.
+
+mod countries;
 
 use std::f32::consts::TAU;
 
 use crate::codec::RATE as SAMPLE_RATE;
 use crate::dtmf;
+
+pub use countries::{Country, Signal, UnknownCountry};
 
 /// A tone with its cadence.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,40 +19,71 @@ pub struct Tone {
     modulation: f32,
     /// Peak of each frequency, 0 to 1.
     amplitude: f32,
-    /// Milliseconds on and off; `off` of 0 is a continuous tone.
-    on: u32,
-    off: u32,
+    /// Milliseconds on and off, one after the other; all of 0 is a continuous tone.
+    cadence: [(u32, u32); 2],
     /// How often; 0 is for ever.
     times: u32,
 }
 
+/// Peak of each frequency: -23 dBov, loud enough and no shock.
+const AMPLITUDE: f32 = 0.1;
+const CONTINUOUS: [(u32, u32); 2] = [(0, 0); 2];
+
 impl Tone {
     /// A plain tone until it is stopped: `frequency` in Hz, `amplitude` 0 to 1.
     pub const fn continuous(frequency: f32, amplitude: f32) -> Self {
-        Tone { frequencies: [frequency, 0.0], modulation: 0.0, amplitude, on: 1_000, off: 0, times: 0 }
+        Tone { frequencies: [frequency, 0.0], modulation: 0.0, amplitude, cadence: CONTINUOUS, times: 0 }
     }
 
-    /// The far end rings: 400 Hz modulated at 16 Hz, 1 s on, 2 s off (E.180 supplement 2, Japan).
+    /// What a country's telephones say by this signal.
+    pub const fn of(country: Country, signal: Signal) -> Self {
+        countries::tone(country, signal)
+    }
+
+    /// The far end rings, as in Japan.
     pub const fn ringback() -> Self {
-        Tone { frequencies: [400.0, 0.0], modulation: 16.0, amplitude: 0.1, on: 1_000, off: 2_000, times: 0 }
+        Tone::of(Country::Japan, Signal::Ringback)
     }
 
-    /// The far end is busy: 400 Hz, 0.5 s on, 0.5 s off.
+    /// The far end is busy, as in Japan.
     pub const fn busy() -> Self {
-        Tone { frequencies: [400.0, 0.0], modulation: 0.0, amplitude: 0.1, on: 500, off: 500, times: 0 }
+        Tone::of(Country::Japan, Signal::Busy)
     }
 
     /// One short beep of 1 kHz.
     pub const fn beep() -> Self {
-        Tone { frequencies: [1_000.0, 0.0], modulation: 0.0, amplitude: 0.1, on: 150, off: 50, times: 1 }
+        Tone { cadence: [(150, 50), (0, 0)], times: 1, ..Tone::continuous(1_000.0, AMPLITUDE) }
     }
 
     /// A key's two tones, once (ITU-T Q.23).
     /// `None` for what is no key.
     pub fn key(key: char) -> Option<Self> {
         let (low, high) = dtmf::frequencies(dtmf::event_of(key)?);
-        Some(Tone { frequencies: [low, high], modulation: 0.0, amplitude: 0.1, on: 100, off: 50, times: 1 })
+        let cadence = [(100, 50), (0, 0)];
+        Some(Tone { frequencies: [low, high], modulation: 0.0, amplitude: AMPLITUDE, cadence, times: 1 })
     }
+
+    /// How long one round of the cadence is, in samples; 0 for a continuous tone.
+    fn round(&self) -> u64 {
+        self.cadence.iter().map(|(on, off)| samples(*on) + samples(*off)).sum()
+    }
+
+    /// The gain at `within` samples of a round.
+    fn gain(&self, within: u64) -> f32 {
+        let mut start = 0;
+        for (on, off) in self.cadence.map(|(on, off)| (samples(on), samples(off))) {
+            if (start..start + on).contains(&within) {
+                let (rise, fall) = (within - start, start + on - within);
+                return rise.min(fall).min(FADE) as f32 / FADE as f32;
+            }
+            start += on + off;
+        }
+        0.0
+    }
+}
+
+fn samples(ms: u32) -> u64 {
+    u64::from(ms) * u64::from(SAMPLE_RATE / 1_000)
 }
 
 /// Samples over which a tone fades in and out: 5 ms, so that it does not click.
@@ -75,11 +111,9 @@ impl Generator {
 
     /// Add the next samples (48 kHz) to `out`; `false` when the tone is over.
     pub(crate) fn mix(&mut self, out: &mut [f32]) -> bool {
-        let per_ms = u64::from(SAMPLE_RATE / 1000);
-        let (on, off) = (u64::from(self.tone.on) * per_ms, u64::from(self.tone.off) * per_ms);
+        let round = self.tone.round();
         for sample in out {
-            let cycle = self.at / (on + off).max(1);
-            if self.tone.times > 0 && cycle >= u64::from(self.tone.times) {
+            if self.tone.times > 0 && self.at >= round * u64::from(self.tone.times) {
                 return false;
             }
             let stop_gain = match self.stopped {
@@ -87,11 +121,11 @@ impl Generator {
                 Some(since) => 1.0 - (self.at - since) as f32 / FADE as f32,
                 None => 1.0,
             };
-            let within = self.at % (on + off).max(1);
-            if within < on || off == 0 {
-                let rise = if off == 0 { self.at } else { within };
-                let fall = if off == 0 { FADE } else { on - within };
-                let gain = rise.min(fall).min(FADE) as f32 / FADE as f32;
+            let gain = match round {
+                0 => self.at.min(FADE) as f32 / FADE as f32,
+                _ => self.tone.gain(self.at % round),
+            };
+            if gain > 0.0 {
                 *sample += self.value() * gain * stop_gain;
             }
             self.at += 1;
@@ -127,7 +161,7 @@ mod tests {
     fn cadence_and_stop_do_not_click() {
         let mut generator = Generator::new(Tone::busy());
         let mut out = vec![0.0; 60_000];
-        generator.mix(&mut out);
+        assert!(generator.mix(&mut out));
         generator.stop();
         let mut rest = vec![0.0; 4_800];
         assert!(!generator.mix(&mut rest));

@@ -32,8 +32,12 @@ mod random {
 
     /// Half-valid RTP: a sound header with random fields, behind the target's two bytes.
     fn packets() -> impl Strategy<Value = Vec<u8>> {
-        let packet =
-            (any::<u8>(), prop_oneof![Just(111u8), Just(0), Just(8), Just(101), any::<u8>()], 0u16..400, any::<u32>());
+        let packet = (
+            any::<u8>(),
+            prop_oneof![Just(111u8), Just(0), Just(8), Just(101), Just(13), Just(201), Just(207), any::<u8>()],
+            0u16..400,
+            any::<u32>(),
+        );
         let payload = prop::collection::vec(any::<u8>(), 0..60);
         prop::collection::vec((packet, payload), 0..40).prop_map(|packets| {
             let mut out = Vec::new();

@@ -77,6 +77,9 @@ fn call(codec: Codec) {
     assert!((50..=250).contains(&stats.packets_received), "{stats:?}");
     assert!(stats.packets_sent > 50 && stats.dropped == 0 && stats.duplicates == 0, "{stats:?}");
     assert!(stats.delay < Duration::from_millis(1_000) && stats.mos.is_some(), "{stats:?}");
+    let history = a.engine.history(a.stream).unwrap();
+    let received: u64 = history.steps().map(|second| u64::from(second.received)).sum();
+    assert!(history.steps().len() >= 2 && received <= stats.packets_received + 50, "{history:?}");
     let digits: String = b.events.lock().unwrap().iter().filter_map(digit).collect();
     assert_eq!(digits, "4#");
     assert!(a.events.lock().unwrap().iter().any(|event| matches!(event, Event::Flowing { .. })));

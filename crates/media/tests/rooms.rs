@@ -253,8 +253,13 @@ fn a_call_is_recorded_and_everybody_can_know() {
     world.engine.record(b, Some(Recording::stereo(&stereo)));
     std::thread::sleep(Duration::from_millis(1_500));
     world.engine.record(a, Some(Recording::new(&nowhere)));
+    let ogg = folder.join("ogg.opus");
+    world.engine.record(b, Some(Recording::stereo(&ogg)));
+    std::thread::sleep(Duration::from_millis(500));
     world.engine.record(b, None);
     std::thread::sleep(Duration::from_millis(500));
+    let bytes = std::fs::read(&ogg).unwrap();
+    assert!(bytes.starts_with(b"OggS") && (2_000..40_000).contains(&bytes.len()), "{} bytes", bytes.len());
 
     let [both] = &read(&mono)[..] else { panic!("mono") };
     assert!((48_000..110_000).contains(&both.len()), "{} samples", both.len());
@@ -272,6 +277,7 @@ fn a_call_is_recorded_and_everybody_can_know() {
     };
     assert_eq!(told(&mono), [(true, false), (false, false)]);
     assert_eq!(told(&stereo), [(true, false), (false, false)]);
+    assert_eq!(told(&ogg), [(true, false), (false, false)]);
     assert_eq!(told(&nowhere), [(false, true)]);
 
     // The end of the call and of the engine end a recording too.

@@ -8,6 +8,8 @@ use crate::session::Media;
 pub enum Codec {
     /// RFC 7587, always `opus/48000/2`.
     Opus,
+    /// `G722/8000`, RFC 3551 §4.5.2: its samples are 16000 a second, but its clock was once set down as 8000.
+    G722,
     /// G.711 µ-law, `PCMU/8000`, RFC 3551 §4.5.14.
     Pcmu,
     /// G.711 A-law, `PCMA/8000`, RFC 3551 §4.5.14.
@@ -15,13 +17,16 @@ pub enum Codec {
 }
 
 impl Codec {
-    /// Every codec, best first: the default order of an offer.
-    pub const ALL: [Self; 3] = [Self::Opus, Self::Pcmu, Self::Pcma];
+    /// Every codec, best first.
+    pub const ALL: [Self; 4] = [Self::Opus, Self::G722, Self::Pcmu, Self::Pcma];
+    /// What is offered unless somebody chooses, in this order.
+    pub const USUAL: [Self; 3] = [Self::Opus, Self::Pcmu, Self::Pcma];
 
     /// The encoding name of `a=rtpmap`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Opus => "opus",
+            Self::G722 => "G722",
             Self::Pcmu => "PCMU",
             Self::Pcma => "PCMA",
         }
@@ -31,7 +36,7 @@ impl Codec {
     pub fn clock_rate(self) -> u32 {
         match self {
             Self::Opus => 48_000,
-            Self::Pcmu | Self::Pcma => 8_000,
+            Self::G722 | Self::Pcmu | Self::Pcma => 8_000,
         }
     }
 
@@ -39,7 +44,7 @@ impl Codec {
     pub fn channels(self) -> u8 {
         match self {
             Self::Opus => 2,
-            Self::Pcmu | Self::Pcma => 1,
+            Self::G722 | Self::Pcmu | Self::Pcma => 1,
         }
     }
 
@@ -48,6 +53,7 @@ impl Codec {
         match self {
             Self::Pcmu => 0,
             Self::Pcma => 8,
+            Self::G722 => 9,
             Self::Opus => 96,
         }
     }

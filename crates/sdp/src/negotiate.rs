@@ -39,14 +39,14 @@ pub struct Local {
 }
 
 impl Local {
-    /// A phone's usual abilities at this address: every codec in [`Codec::ALL`], keys, Opus with FEC, 20 ms, RTCP on the
+    /// A phone's usual abilities at this address: the codecs of [`Codec::USUAL`], keys, Opus with FEC, 20 ms, RTCP on the
     /// next port.
     pub fn new(rtp: SocketAddr) -> Self {
         Self {
             rtp,
             rtcp_port: rtp.port().saturating_add(1),
             rtcp_mux: false,
-            codecs: Codec::ALL.to_vec(),
+            codecs: Codec::USUAL.to_vec(),
             telephone_event: true,
             opus: OpusParameters { inband_fec: true, ..OpusParameters::default() },
             ptime: DEFAULT_PTIME,
@@ -313,7 +313,7 @@ fn ptime(description: &SessionDescription, media: &Media, codec: Codec) -> Durat
     Duration::from_millis(match codec {
         // RFC 7587 §4.2: a packet is one frame of 10, 20, 40 or 60 ms here.
         Codec::Opus => [60, 40, 20].into_iter().find(|frame| *frame <= wanted).unwrap_or(10),
-        Codec::Pcmu | Codec::Pcma => wanted / 10 * 10,
+        Codec::G722 | Codec::Pcmu | Codec::Pcma => wanted / 10 * 10,
     })
 }
 

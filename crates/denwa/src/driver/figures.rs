@@ -123,6 +123,7 @@ fn stream_config(agreed: Agreed, send: media::Codec, cname: String) -> media::St
 fn codec(codec: Codec) -> Option<media::Codec> {
     match codec {
         Codec::Opus => Some(media::Codec::Opus),
+        Codec::G722 => Some(media::Codec::G722),
         Codec::Pcmu => Some(media::Codec::Pcmu),
         Codec::Pcma => Some(media::Codec::Pcma),
         _ => None,

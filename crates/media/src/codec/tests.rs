@@ -10,7 +10,7 @@ fn power(samples: &[f32]) -> f32 {
 
 #[test]
 fn a_tone_goes_through_every_codec_at_every_ptime() {
-    for codec in [Codec::Opus, Codec::Pcmu, Codec::Pcma] {
+    for codec in [Codec::Opus, Codec::G722, Codec::Pcmu, Codec::Pcma] {
         for ptime in [10, 20, 40, 60] {
             let config = CodecConfig { ptime, ..CodecConfig::new(codec, 0) };
             let mut encoder = Encoder::new(&config).unwrap();
@@ -47,10 +47,10 @@ fn fec_comes_with_loss_and_recovers_the_packet_before() {
             })
             .collect()
     };
-    assert!(!encode(&mut encoder, 0).iter().any(|packet| has_fec(packet)), "no FEC without loss");
+    assert!(!encode(&mut encoder, 0).iter().any(|packet| libopus::has_fec(packet)), "no FEC without loss");
     encoder.set_loss(0.15);
     let packets = encode(&mut encoder, 20);
-    assert!(packets[5..].iter().any(|packet| has_fec(packet)), "FEC under loss");
+    assert!(packets[5..].iter().any(|packet| libopus::has_fec(packet)), "FEC under loss");
     let mut decoder = Decoder::new(Codec::Opus).unwrap();
     let mut out = Vec::new();
     for packet in &packets[..10] {
@@ -59,6 +59,42 @@ fn fec_comes_with_loss_and_recovers_the_packet_before() {
     out.clear();
     assert!(decoder.recover(&packets[11], 960, &mut out));
     assert!(out.len() == 960 && power(&out) > 0.01, "{}", power(&out));
+}
+
+/// Where the peer reads it, heavy loss brings redundancy that fills a hole of half a dozen packets.
+#[test]
+fn deep_redundancy_fills_a_long_hole() {
+    let mut encoder = Encoder::new(&CodecConfig { dred: true, ..CodecConfig::new(Codec::Opus, 0) }).unwrap();
+    encoder.set_loss(0.2);
+    let voice: Vec<f32> = (0..48_000 * 2)
+        .map(|n| n as f32 / 48_000.0)
+        .map(|t| (1..9).map(|k| (t * 880.0 * k as f32).sin() / k as f32).sum::<f32>() * 0.2 * (1.0 + (t * 20.0).sin()))
+        .collect();
+    let mut payload = Vec::new();
+    let packets: Vec<Vec<u8>> = voice
+        .chunks_exact(960)
+        .map(|frame| {
+            encoder.encode(frame, &mut payload).unwrap();
+            payload.clone()
+        })
+        .collect();
+    let mut decoder = Decoder::new(Codec::Opus).unwrap();
+    let mut out = Vec::new();
+    packets[..80].iter().for_each(|packet| decoder.decode(packet, &mut out).unwrap());
+    let good = power(&out[48_000..]);
+    out.clear();
+    for lost in (1..=6).rev() {
+        assert!(decoder.recover_deep(&packets[86], 86, lost * 960, 960, &mut out), "{lost} before");
+    }
+    assert!(out.len() == 6 * 960 && power(&out) > good * 0.3, "{} of {good}", power(&out));
+    assert!(!decoder.recover_deep(&packets[86], 86, 960 * 45, 960, &mut out), "so far back it does not go");
+    encoder.set_loss(0.0);
+    let mut lengths = |encoder: &mut Encoder| {
+        encoder.encode(&voice[..960], &mut payload).unwrap();
+        payload.len()
+    };
+    let without: usize = (0..20).map(|_| lengths(&mut encoder)).sum();
+    assert!(without < 20 * 90, "nothing is lost, nothing is repeated: {without}");
 }
 
 #[test]

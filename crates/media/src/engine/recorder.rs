@@ -1,6 +1,8 @@
 //! Calls into files. The media thread hands samples to a ring; a thread for each recording writes them, so that a slow
 //! disk holds up nobody's voice.
 
+mod ogg;
+
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
@@ -13,13 +15,16 @@ use crate::codec::RATE;
 use crate::config::{Event, StreamId};
 use crate::mixer::{self, TICK, Voice};
 use crate::to_i16;
+use ogg::OggOpus;
 
 /// Where a call is recorded to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Recording {
-    /// A WAV file, made anew: 48 kHz, 16 bits.
+    /// The file, made anew.
     pub path: PathBuf,
+    /// What it is.
+    pub format: Format,
     /// What is in which channel.
     pub layout: Layout,
 }
@@ -27,12 +32,32 @@ pub struct Recording {
 impl Recording {
     /// Into `path`, both sides mixed.
     pub fn new(path: impl Into<PathBuf>) -> Recording {
-        Recording { path: path.into(), layout: Layout::Mono }
+        let path = path.into();
+        Recording { format: Format::of(&path), path, layout: Layout::Mono }
     }
 
     /// Into `path`, each side in a channel of its own.
     pub fn stereo(path: impl Into<PathBuf>) -> Recording {
-        Recording { path: path.into(), layout: Layout::Stereo }
+        Recording { layout: Layout::Stereo, ..Recording::new(path) }
+    }
+}
+
+/// What a [`Recording`] is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Format {
+    /// WAV: 48 kHz, 16 bits.
+    #[default]
+    Wav,
+    /// Opus in Ogg (RFC 7845): 32 kbit/s for each channel, a 24th of WAV.
+    OggOpus,
+}
+
+impl Format {
+    /// By the name's end: `.opus` and `.ogg` are Ogg, all else is WAV.
+    fn of(path: &Path) -> Format {
+        let is = |end: &str| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(end));
+        if is("opus") || is("ogg") { Format::OggOpus } else { Format::Wav }
     }
 }
 
@@ -82,15 +107,15 @@ impl Recorder {
                 // The engine may have ended.
                 let _ = events.send(Event::Recording { stream, path: path.clone(), on, error });
             };
-            let result = create(&path, channels as u16).and_then(|writer| {
+            let result = Sink::create(&path, recording.format, channels).and_then(|sink| {
                 tell(true, None);
-                write(writer, samples)
+                write(sink, samples)
             });
             let error = match result {
                 Ok(_) if late.load(Ordering::Relaxed) => Some("the disk is too slow".to_owned()),
                 Ok(End::Asked) => None,
                 Ok(End::Full) => Some("a WAV file holds no more".to_owned()),
-                Err(error) => Some(error.to_string()),
+                Err(error) => Some(error),
             };
             tell(false, error);
         };
@@ -122,10 +147,55 @@ impl Recorder {
     }
 }
 
-fn create(path: &Path, channels: u16) -> Result<hound::WavWriter<BufWriter<File>>, hound::Error> {
-    let spec =
-        hound::WavSpec { channels, sample_rate: RATE, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
-    hound::WavWriter::create(path, spec)
+/// A file of either format. Errors are for people.
+enum Sink {
+    Wav(hound::WavWriter<BufWriter<File>>),
+    Ogg(Box<OggOpus<BufWriter<File>>>),
+}
+
+impl Sink {
+    fn create(path: &Path, format: Format, channels: usize) -> Result<Sink, String> {
+        match format {
+            Format::Wav => {
+                let spec = hound::WavSpec {
+                    channels: channels as u16,
+                    sample_rate: RATE,
+                    bits_per_sample: 16,
+                    sample_format: hound::SampleFormat::Int,
+                };
+                hound::WavWriter::create(path, spec).map(Sink::Wav).map_err(said)
+            }
+            Format::OggOpus => {
+                let file = File::create(path).map_err(said)?;
+                Ok(Sink::Ogg(Box::new(OggOpus::new(BufWriter::new(file), channels).map_err(said)?)))
+            }
+        }
+    }
+
+    fn write(&mut self, samples: impl Iterator<Item = f32>) -> Result<(), String> {
+        match self {
+            Sink::Wav(writer) => samples.map(to_i16).try_for_each(|sample| writer.write_sample(sample)).map_err(said),
+            Sink::Ogg(ogg) => ogg.write(samples).map_err(said),
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), String> {
+        match self {
+            Sink::Wav(writer) => writer.flush().map_err(said),
+            Sink::Ogg(ogg) => ogg.flush().map_err(said),
+        }
+    }
+
+    fn finish(self) -> Result<(), String> {
+        match self {
+            Sink::Wav(writer) => writer.finalize().map_err(said),
+            Sink::Ogg(ogg) => ogg.finish().map_err(said),
+        }
+    }
+}
+
+fn said(error: impl std::error::Error) -> String {
+    error.to_string()
 }
 
 /// Why a recording ends.
@@ -134,7 +204,7 @@ enum End {
     Full,
 }
 
-fn write(mut writer: hound::WavWriter<BufWriter<File>>, mut ring: rtrb::Consumer<f32>) -> Result<End, hound::Error> {
+fn write(mut sink: Sink, mut ring: rtrb::Consumer<f32>) -> Result<End, String> {
     let mut bytes = 0;
     let mut period = 0u32;
     let end = loop {
@@ -144,21 +214,19 @@ fn write(mut writer: hound::WavWriter<BufWriter<File>>, mut ring: rtrb::Consumer
         let ready = ring.slots();
         let Ok(chunk) = ring.read_chunk(ready) else { continue };
         bytes += ready as u64 * 2;
-        for sample in chunk {
-            writer.write_sample(to_i16(sample))?;
-        }
+        sink.write(chunk.into_iter())?;
         if over {
             break End::Asked;
         }
-        if bytes > MAX_BYTES {
+        if matches!(sink, Sink::Wav(_)) && bytes > MAX_BYTES {
             break End::Full;
         }
         if period.is_multiple_of(FLUSH) {
-            writer.flush()?;
+            sink.flush()?;
         }
         #[expect(clippy::disallowed_methods, reason = "this thread is for nothing else")]
         std::thread::sleep(PERIOD);
     };
-    writer.finalize()?;
+    sink.finish()?;
     Ok(end)
 }

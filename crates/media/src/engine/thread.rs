@@ -312,10 +312,13 @@ impl Media {
         // Somebody copies just now: the next round will do.
         let Ok(mut stats) = self.stats.try_lock() else { return };
         self.published = now;
-        for (id, leg) in &self.legs {
+        for (id, leg) in &mut self.legs {
             // A stream that was closed meanwhile is not to come back.
-            if let Some(slot) = stats.get_mut(id) {
-                *slot = leg.stream.stats();
+            if let Some(figures) = stats.get_mut(id) {
+                figures.stats = leg.stream.stats();
+                while let Some(second) = leg.stream.poll_second() {
+                    figures.history.push(second);
+                }
             }
         }
     }
@@ -344,6 +347,7 @@ impl Leg {
             if let Err(error) = socket.send_to(&transmit.bytes, transmit.to) {
                 tracing::trace!(%error, "a packet was not sent");
             }
+            self.stream.recycle(transmit);
         }
     }
 }

@@ -37,6 +37,126 @@ fn a_receiver_report_without_blocks_reads_back() {
     );
 }
 
+const METRICS: VoipMetrics = VoipMetrics {
+    ssrc: 2,
+    loss_rate: 12,
+    discard_rate: 13,
+    burst_density: 84,
+    gap_density: 10,
+    burst_duration: 120,
+    gap_duration: 520,
+    round_trip: 40,
+    end_system_delay: 65,
+    r_factor: Some(82),
+    mos_lq: Some(41),
+    mos_cq: None,
+    buffer_nominal: 45,
+    buffer_maximum: 90,
+    buffer_limit: 1_500,
+};
+
+#[test]
+fn voip_metrics_read_back_and_have_the_form_of_the_rfc() {
+    let mut bytes = Vec::new();
+    write(&mut bytes, 1, None, &[REPORT], "x");
+    let start = bytes.len();
+    write_voip(&mut bytes, 1, &METRICS);
+    write_bye(&mut bytes, 1);
+    let packets = parse(&bytes).unwrap();
+    assert_eq!(packets[2..], [Packet::Voip { ssrc: 1, metrics: METRICS }, Packet::Bye { ssrc: 1 }]);
+    // RFC 3611 §2 and §4.7, byte by byte.
+    let wanted = [
+        0x80,
+        207,
+        0,
+        10,
+        0,
+        0,
+        0,
+        1,
+        7,
+        0,
+        0,
+        8,
+        0,
+        0,
+        0,
+        2,
+        12,
+        13,
+        84,
+        10,
+        0,
+        120,
+        2,
+        8,
+        0,
+        40,
+        0,
+        65,
+        127,
+        127,
+        127,
+        16,
+        82,
+        127,
+        41,
+        127,
+        0b1011_0000,
+        0,
+        0,
+        45,
+        0,
+        90,
+        5,
+        220,
+    ];
+    assert_eq!(bytes[start..start + 44], wanted);
+}
+
+#[test]
+fn ratings_out_of_range_and_unknown_blocks_are_ignored() {
+    let mut bytes = Vec::new();
+    write_voip(&mut bytes, 1, &METRICS);
+    (bytes[32], bytes[34], bytes[35]) = (101, 9, 51);
+    // Before it a block of another type.
+    bytes.splice(8..8, [4, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0]);
+    bytes[3] = 13;
+    let metrics = VoipMetrics { r_factor: None, mos_lq: None, ..METRICS };
+    assert_eq!(parse_reduced(&bytes).unwrap(), [Packet::Voip { ssrc: 1, metrics }]);
+    bytes[11] = 200;
+    assert!(parse_reduced(&bytes).is_none(), "a block longer than its packet");
+}
+
+#[test]
+fn without_a_report_first_it_is_reduced() {
+    let mut bytes = Vec::new();
+    write_bye(&mut bytes, 7);
+    assert!(parse(&bytes).is_none());
+    assert_eq!(parse_reduced(&bytes).unwrap(), [Packet::Bye { ssrc: 7 }]);
+    assert!(parse_reduced(&[]).is_none());
+    bytes[1] = 100;
+    assert!(parse_reduced(&bytes).is_none(), "no RTCP at all");
+}
+
+#[test]
+fn rtp_and_rtcp_are_told_apart_on_one_port() {
+    assert!(is_rtcp(&build(1, None, &[], "x", false)));
+    // All payload types that RFC 5761 §4 leaves, with and without the marker.
+    for second in (0..64).chain(96..192).chain(224..=255) {
+        assert!(!is_rtcp(&[0x80, second]), "{second}");
+    }
+    assert!(!is_rtcp(&[0x80]));
+}
+
+#[test]
+fn a_name_is_random() {
+    let mut random = ChaCha8Rng::from_seed([7; 32]);
+    let (one, other) = (random_cname(&mut random), random_cname(&mut random));
+    assert_eq!((one.len(), one == other), (16, false));
+    assert!(one.chars().all(|c| c.is_ascii_alphanumeric() || "+/".contains(c)));
+}
+
 #[test]
 fn what_does_not_hold_together_is_refused() {
     let good = build(1, None, &[REPORT], "x", false);
@@ -84,6 +204,7 @@ proptest! {
     #[test]
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let _ = parse(&bytes);
+        let _ = parse_reduced(&bytes);
     }
 
     #[test]

@@ -52,6 +52,7 @@ impl Stream {
 fn unknown(config: &StreamConfig) -> u8 {
     let agreed = |payload_type: u8| {
         payload_type == config.send.payload_type
+            || config.comfort_noise == Some(payload_type)
             || config.receive.iter().any(|(known, _)| *known == payload_type)
             || config.dtmf.is_some_and(|dtmf| [dtmf.send_pt, dtmf.receive_pt].contains(&payload_type))
     };

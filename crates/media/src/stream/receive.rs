@@ -6,7 +6,10 @@ use std::time::Instant;
 use super::{STALLED_AFTER, Stream};
 use crate::config::{Codec, Direction, Event, StreamConfig};
 use crate::dtmf::EventReceiver;
+use crate::dtmf::detect::Detector;
 use crate::playout::Playout;
+use crate::rtcp;
+use crate::rtp::bursts::Bursts;
 use crate::rtp::{Packet, Source, Verdict};
 
 #[derive(Debug)]
@@ -21,7 +24,10 @@ pub(super) struct Receiver {
     /// Somebody new, on probation.
     candidate: Option<Candidate>,
     pub(super) playout: Playout,
+    pub(super) bursts: Bursts,
     events: EventReceiver,
+    /// Listens for keys in the voice, where asked to.
+    tones: Option<Box<Detector>>,
     /// The codec last heard.
     pub(super) codec: Option<Codec>,
     pub(super) flowing: bool,
@@ -41,6 +47,8 @@ struct Candidate {
     /// The last packet on probation, which counts when the next makes the source valid.
     held: Vec<u8>,
     arrived: Instant,
+    /// And on the playout clock.
+    clock: i64,
 }
 
 impl Receiver {
@@ -53,7 +61,9 @@ impl Receiver {
             source: None,
             candidate: None,
             playout: Playout::new(Codec::Opus),
+            bursts: Bursts::default(),
             events: EventReceiver::default(),
+            tones: None,
             codec: None,
             flowing: false,
             heard: None,
@@ -90,6 +100,11 @@ impl Receiver {
         (self.flowing && direction.receives()).then_some(self.heard? + STALLED_AFTER)
     }
 
+    /// May the peer be there? It is at the agreed address, or anywhere as long as no packet has settled that.
+    fn may_speak(&self, from: SocketAddr, latch: bool) -> bool {
+        self.rtp == Some(from) || (latch && !self.settled)
+    }
+
     /// Is RTCP from there the peer's? It comes from the agreed address, or from the host that RTP comes from.
     pub(super) fn believes_rtcp(&mut self, from: SocketAddr, latch: bool) -> bool {
         if self.rtcp == Some(from) {
@@ -114,6 +129,7 @@ enum Judged {
     Won {
         held: Vec<u8>,
         arrived: Instant,
+        clock: i64,
         extended: u64,
         latched: bool,
     },
@@ -124,6 +140,14 @@ enum Judged {
 impl Stream {
     /// A datagram came to the RTP socket. Anything may be in it.
     pub fn handle_rtp(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+        let Some(config) = self.config.as_ref().filter(|config| self.receiver.may_speak(from, config.latch)) else {
+            self.receiver.dropped += 1;
+            return;
+        };
+        if config.rtcp_mux && rtcp::is_rtcp(datagram) {
+            let believed = self.receiver.rtp == Some(from);
+            return self.read_rtcp(now, from, datagram, believed);
+        }
         let Some(packet) = Packet::parse(datagram) else {
             self.receiver.dropped += 1;
             return;
@@ -134,18 +158,22 @@ impl Stream {
             Judged::Believed(extended, anew) => {
                 if anew {
                     self.receiver.playout.clear();
+                    self.receiver.bursts.restart();
                 }
-                self.accept(now, &packet, extended);
+                let clock = self.receiver.playout.clock();
+                self.accept(now, clock, &packet, extended);
             }
-            Judged::Won { held, arrived, extended, latched } => {
+            Judged::Won { held, arrived, clock, extended, latched } => {
                 if latched {
                     self.event(Event::Latched { stream: self.id, remote: from });
                 }
                 self.receiver.playout.clear();
+                self.receiver.bursts.restart();
                 if let Some(first) = Packet::parse(&held) {
-                    self.accept(arrived, &first, extended - 1);
+                    self.accept(arrived, clock, &first, extended - 1);
                 }
-                self.accept(now, &packet, extended);
+                let clock = self.receiver.playout.clock();
+                self.accept(now, clock, &packet, extended);
             }
         }
     }
@@ -156,8 +184,27 @@ impl Stream {
         if receives {
             let now = self.micros(now);
             self.receiver.playout.pull(now, out);
+            self.hear_tones(out);
         } else {
             out.fill(0.0);
+        }
+    }
+
+    fn hear_tones(&mut self, voice: &[f32]) {
+        let receiver = &mut self.receiver;
+        if !self.config.as_ref().is_some_and(|config| config.hear_tones) || receiver.events.has_heard() {
+            receiver.tones = None;
+            return;
+        }
+        let mut keys = [None; 4];
+        let tones = receiver.tones.get_or_insert_with(Box::default);
+        tones.hear(voice, |key| {
+            if let Some(slot) = keys.iter_mut().find(|slot| slot.is_none()) {
+                *slot = Some(key);
+            }
+        });
+        for digit in keys.into_iter().flatten() {
+            self.event(Event::Dtmf { stream: self.id, digit });
         }
     }
 
@@ -165,7 +212,10 @@ impl Stream {
         let Some(config) = &self.config else { return Judged::Dropped };
         let receiver = &mut self.receiver;
         let agreed = receiver.rtp == Some(from);
-        if !agreed && (receiver.settled || !config.latch) {
+        if packet.ssrc == self.sender.ssrc {
+            if agreed {
+                self.collide(now, from);
+            }
             return Judged::Dropped;
         }
         if agreed && let Some(source) = receiver.source.as_mut().filter(|source| source.ssrc() == packet.ssrc) {
@@ -183,13 +233,15 @@ impl Stream {
             Some(candidate) if candidate.from == from && candidate.source.ssrc() == packet.ssrc => {
                 let Verdict::Valid(extended) = candidate.source.update(packet.sequence) else {
                     (candidate.held, candidate.arrived) = (datagram.to_vec(), now);
+                    candidate.clock = receiver.playout.clock();
                     return Judged::Waits;
                 };
                 let Some(candidate) = receiver.candidate.take() else { return Judged::Dropped };
                 receiver.replace(candidate.source);
                 let latched = receiver.rtp.replace(from) != Some(from);
                 receiver.settled = true;
-                Judged::Won { held: candidate.held, arrived: candidate.arrived, extended, latched }
+                let Candidate { held, arrived, clock, .. } = candidate;
+                Judged::Won { held, arrived, clock, extended, latched }
             }
             // A stranger does not push out a candidate from where the peer said to be.
             Some(candidate) if !agreed && receiver.rtp == Some(candidate.from) => Judged::Dropped,
@@ -197,17 +249,19 @@ impl Stream {
                 let mut source = Source::new(packet.ssrc, packet.sequence);
                 source.update(packet.sequence);
                 let held = datagram.to_vec();
-                receiver.candidate = Some(Candidate { from, source, held, arrived: now });
+                let clock = receiver.playout.clock();
+                receiver.candidate = Some(Candidate { from, source, held, arrived: now, clock });
                 Judged::Waits
             }
         }
     }
 
     /// A packet of the source that we believe.
-    fn accept(&mut self, now: Instant, packet: &Packet<'_>, extended: u64) {
+    fn accept(&mut self, now: Instant, clock: i64, packet: &Packet<'_>, extended: u64) {
         let micros = self.micros(now);
         let Some(config) = &self.config else { return };
         let receiver = &mut self.receiver;
+        receiver.bursts.arrived(extended, false);
         if !knows(config, packet.payload_type) {
             // Such as a keep-alive (RFC 6263 §4.6), which is no sign that the peer speaks.
             receiver.dropped += 1;
@@ -228,11 +282,14 @@ impl Stream {
             }
             return;
         }
-        let voice = config.receive.iter().find(|(payload_type, _)| *payload_type == packet.payload_type);
-        let Some((_, codec)) = voice else { return };
+        let Some(codec) = codec_of(config, packet.payload_type) else { return };
         let rate = codec.clock_rate();
-        if receiver.codec.replace(*codec).is_none_or(|before| before.clock_rate() != rate) {
-            receiver.playout.change_clock(*codec);
+        let before = receiver.codec;
+        if codec != Codec::ComfortNoise || before.is_none() {
+            receiver.codec = Some(codec);
+        }
+        if before.is_none_or(|before| before.clock_rate() != rate) {
+            receiver.playout.change_clock(codec);
             if let Some(source) = &mut receiver.source {
                 source.clock_changed();
             }
@@ -240,16 +297,28 @@ impl Stream {
         if let Some(source) = &mut receiver.source {
             source.arrived(micros * i64::from(rate) / 1_000_000, packet.timestamp);
         }
-        if !receiver.playout.insert(micros, extended, packet.timestamp, *codec, packet.payload) {
+        let late = receiver.playout.tally().late;
+        if !receiver.playout.insert(clock, extended, packet.timestamp, codec, packet.payload) {
             receiver.dropped += 1;
+        }
+        if receiver.playout.tally().late > late {
+            receiver.bursts.arrived(extended, true);
         }
     }
 }
 
 /// May the peer send this?
 fn knows(config: &StreamConfig, payload_type: u8) -> bool {
-    config.receive.iter().any(|(known, _)| *known == payload_type)
-        || config.dtmf.is_some_and(|dtmf| dtmf.receive_pt == payload_type)
+    config.dtmf.is_some_and(|dtmf| dtmf.receive_pt == payload_type) || codec_of(config, payload_type).is_some()
+}
+
+fn codec_of(config: &StreamConfig, payload_type: u8) -> Option<Codec> {
+    if let Some((_, codec)) = config.receive.iter().find(|(known, _)| *known == payload_type) {
+        return Some(*codec);
+    }
+    // RFC 3389 §4: 13 is comfort noise at 8 kHz, which some send without having said so.
+    let slow = config.receive.iter().any(|(_, codec)| codec.clock_rate() == Codec::ComfortNoise.clock_rate());
+    (slow && (payload_type == 13 || config.comfort_noise == Some(payload_type))).then_some(Codec::ComfortNoise)
 }
 
 impl Receiver {

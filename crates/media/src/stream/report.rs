@@ -5,15 +5,17 @@ use std::time::{Duration, Instant};
 
 use rand_core::Rng;
 
-use super::{Channel, Stream};
+use super::Stream;
 use crate::config::{Codec, Event, Stats, StreamConfig};
 use crate::quality;
-use crate::rtcp::{self, Report, SenderInfo};
+use crate::rtcp::{self, Report, SenderInfo, VoipMetrics};
 
 /// Voice heard before its quality is judged, in packets.
 const ENOUGH: u64 = 50;
 /// IPv4, UDP and RTP headers, in bytes a packet (RFC 3550 §6.2 counts them).
 const HEADERS: u32 = 40;
+/// The longest delay that the jitter buffer can have, in ms.
+const LONGEST_BUFFER: u16 = 1_500;
 
 #[derive(Debug, Default)]
 pub(super) struct Reporter {
@@ -28,19 +30,33 @@ pub(super) struct Reporter {
     round_trip: Option<Duration>,
     /// What the peer says of our packets: fraction lost and jitter in timestamp units.
     remote: Option<(f32, u32)>,
+    voip: Option<VoipMetrics>,
+    /// Packets and octets sent under SSRCs that we have given up.
+    under_old_names: (u64, u64),
+    /// The longest delay of the jitter buffer so far, in ms.
+    longest: u16,
 }
 
 impl Reporter {
     pub(super) fn configure(&mut self, now: Instant, config: &StreamConfig, random: &mut impl Rng) {
         let voice = match config.send.codec {
-            Codec::Opus => config.send.bitrate.unwrap_or(24_000),
-            Codec::Pcmu | Codec::Pcma => 64_000,
+            Codec::Opus => config.send.opus_bitrate(),
+            Codec::G722 | Codec::Pcmu | Codec::Pcma | Codec::ComfortNoise => 64_000,
         };
         self.bandwidth = voice + HEADERS * 8 * 1_000 / config.send.frame_ms();
         if self.due.is_none() {
             // RFC 3550 §6.2: half the interval before the first report.
             self.due = Some(now + rtcp::interval(self.bandwidth, random) / 2);
         }
+    }
+
+    pub(super) fn round_trip(&self) -> Option<Duration> {
+        self.round_trip
+    }
+
+    /// We have another SSRC, of which nothing has been reported.
+    pub(super) fn renamed(&mut self, packets: u64, octets: u64) {
+        self.under_old_names = (packets, octets);
     }
 
     /// The first packet went out: §6.2 lets a unicast session report at once.
@@ -56,11 +72,25 @@ impl Stream {
     /// A datagram came to the RTCP socket. Anything may be in it.
     pub fn handle_rtcp(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
         let latch = self.config.as_ref().is_some_and(|config| config.latch);
-        let packets = rtcp::parse(datagram).filter(|_| self.receiver.believes_rtcp(from, latch));
-        let (Some(packets), true) = (packets, self.config.is_some()) else {
+        let believed = self.receiver.believes_rtcp(from, latch);
+        self.read_rtcp(now, from, datagram, believed);
+    }
+
+    pub(super) fn read_rtcp(&mut self, now: Instant, from: SocketAddr, datagram: &[u8], believed: bool) {
+        let packets = self.config.as_ref().filter(|_| believed).and_then(|config| match config.rtcp_reduced {
+            true => rtcp::parse_reduced(datagram),
+            false => rtcp::parse(datagram),
+        });
+        let Some(packets) = packets else {
             self.receiver.dropped += 1;
             return;
         };
+        // What our own SSRC says is a loop or a collision; what is said of it is a report.
+        let ours = self.sender.ssrc;
+        if packets.iter().any(|packet| packet.says() == ours) {
+            self.receiver.dropped += 1;
+            return self.collide(now, from);
+        }
         let mut measured = false;
         for packet in packets {
             match packet {
@@ -70,7 +100,6 @@ impl Stream {
                     {
                         self.reporter.sender_report = Some((rtcp::ntp_middle(sender.ntp), now));
                     }
-                    let ours = self.sender.ssrc;
                     for report in reports.iter().filter(|report| report.ssrc == ours) {
                         self.handle_report(now, report);
                         measured = true;
@@ -81,7 +110,8 @@ impl Stream {
                         self.event(Event::Bye { stream: self.id });
                     }
                 }
-                rtcp::Packet::CanonicalName { .. } => {}
+                rtcp::Packet::Voip { metrics, .. } if metrics.ssrc == ours => self.reporter.voip = Some(metrics),
+                rtcp::Packet::CanonicalName { .. } | rtcp::Packet::Voip { .. } => {}
             }
         }
         if measured {
@@ -96,10 +126,8 @@ impl Stream {
             self.reporter.round_trip = Some(round_trip);
         }
         let fraction = f32::from(report.fraction_lost) / 256.0;
-        // Loss comes in bursts: FEC stays for a while after it.
-        let smooth = self.reporter.remote.map_or(fraction, |(before, _)| fraction.max(0.7 * before + 0.3 * fraction));
         self.reporter.remote = Some((fraction, report.jitter));
-        self.sender.set_loss(smooth);
+        self.sender.adapt(fraction);
     }
 
     /// Send a report, with goodbye when asked.
@@ -112,14 +140,13 @@ impl Stream {
         let sender = sends.then(|| SenderInfo {
             ntp: rtcp::ntp(elapsed),
             timestamp: self.sender.timestamp_at(now, config.send.codec.clock_rate()),
-            packets: self.sender.packets as u32,
-            octets: self.sender.octets as u32,
+            packets: (self.sender.packets - reporter.under_old_names.0) as u32,
+            octets: (self.sender.octets - reporter.under_old_names.1) as u32,
         });
         let source = self.receiver.source.as_mut().filter(|source| source.received() != reporter.received_prior);
         let report = source.map(|source| {
             reporter.received_prior = source.received();
             let fraction_lost = source.fraction_lost();
-            self.receiver.playout.set_loss(f32::from(fraction_lost) / 256.0, config.send.frame_ms());
             let (last_sender_report, delay) = reporter.sender_report.map_or((0, 0), |(middle, came)| {
                 let delay = now.saturating_duration_since(came).as_micros() as u64;
                 (middle, ((delay << 16) / 1_000_000) as u32)
@@ -137,9 +164,49 @@ impl Stream {
         });
         reporter.due = Some(now + rtcp::interval(reporter.bandwidth, &mut self.random));
         reporter.reported = true;
-        let bytes = rtcp::build(self.sender.ssrc, sender, report.as_slice(), &config.cname, bye);
-        if let Some(to) = self.receiver.remote_rtcp() {
-            self.transmit(Channel::Rtcp, to, bytes);
+        let ssrc = self.sender.ssrc;
+        let heard = report.filter(|_| config.voip_metrics).map(|report| report.ssrc);
+        let mut bytes = Vec::with_capacity(160);
+        rtcp::write(&mut bytes, ssrc, sender, report.as_slice(), &self.cname);
+        if let Some(heard) = heard {
+            let metrics = self.voip_metrics(heard);
+            rtcp::write_voip(&mut bytes, ssrc, &metrics);
+        }
+        if bye {
+            rtcp::write_bye(&mut bytes, ssrc);
+        }
+        self.transmit_rtcp(now, bytes);
+    }
+
+    /// How we hear the peer, for the peer.
+    fn voip_metrics(&mut self, ssrc: u32) -> VoipMetrics {
+        let stats = self.stats();
+        let pattern = self.receiver.bursts.pattern();
+        let ptime = self.config.as_ref().map_or(20, |config| config.send.frame_ms());
+        let ms = |duration: Duration| u16::try_from(duration.as_millis()).unwrap_or(u16::MAX);
+        let share = |share: f32| (share * 256.0).clamp(0.0, 255.0) as u8;
+        let packets = |packets: f32| (packets * ptime as f32).clamp(0.0, 65_535.0) as u16;
+        let call = self.quality(stats.codec, pattern.lost + pattern.discarded, pattern.ratio);
+        let known = stats.mos.is_some();
+        let tenths = |rating: f32| known.then_some((quality::mos(rating) * 10.0).round() as u8);
+        let delay = ms(stats.delay);
+        self.reporter.longest = self.reporter.longest.max(delay);
+        VoipMetrics {
+            ssrc,
+            loss_rate: share(pattern.lost),
+            discard_rate: share(pattern.discarded),
+            burst_density: share(pattern.burst_density),
+            gap_density: share(pattern.gap_density),
+            burst_duration: packets(pattern.burst_length),
+            gap_duration: packets(pattern.gap_length),
+            round_trip: ms(stats.round_trip.unwrap_or_default()),
+            end_system_delay: delay.saturating_add(ptime as u16),
+            r_factor: known.then_some(call.rating() as u8),
+            mos_lq: tenths(call.listening()),
+            mos_cq: tenths(call.rating()),
+            buffer_nominal: delay,
+            buffer_maximum: self.reporter.longest,
+            buffer_limit: LONGEST_BUFFER,
         }
     }
 
@@ -160,10 +227,9 @@ impl Stream {
         let expected = (received + lost).saturating_sub(tally.duplicates).max(1);
         let share = |count: u64| (count as f32 / expected as f32).min(1.0);
         let delay = Duration::from_micros(receiver.playout.delay());
-        let ptime = Duration::from_millis(20);
-        let one_way = self.reporter.round_trip.unwrap_or_default() / 2 + delay + ptime;
-        let mos =
-            (received >= ENOUGH).then(|| quality::mos(codec, tally.recovered > 0, share(lost + tally.late), one_way));
+        let bursts = receiver.bursts.pattern().ratio;
+        let call = self.quality(codec, share(lost + tally.late), bursts);
+        let mos = (received >= ENOUGH).then(|| quality::mos(call.rating()));
         Stats {
             codec,
             packets_sent: self.sender.packets,
@@ -182,6 +248,7 @@ impl Stream {
             round_trip: self.reporter.round_trip,
             delay,
             mos,
+            remote_voip: self.reporter.voip,
             remote: receiver.remote_rtp(),
         }
     }

@@ -6,9 +6,10 @@ use rand_core::Rng;
 
 use super::{Channel, Stream, keep_alive};
 use crate::codec::{CodecError, Encoder};
-use crate::config::{Event, StreamConfig};
+use crate::config::{Codec, Event, StreamConfig};
 use crate::dtmf::{EventSender, ToneSender};
 use crate::rtp;
+use crate::silence::{self, Silence};
 
 #[derive(Debug)]
 pub(super) struct Sender {
@@ -17,6 +18,8 @@ pub(super) struct Sender {
     /// Of the packet that is being filled.
     pub(super) timestamp: u32,
     encoder: Option<Encoder>,
+    network: Network,
+    complexity: Option<u8>,
     pub(super) muted: bool,
     /// Captured samples that do not make a packet yet.
     voice: Vec<f32>,
@@ -24,12 +27,45 @@ pub(super) struct Sender {
     events: EventSender,
     tones: ToneSender,
     keys: bool,
+    silence: Silence,
     /// The next packet is the first after a silence.
     spurt: bool,
     pub(super) packets: u64,
     pub(super) octets: u64,
     /// When the last packet went out, and its timestamp's successor: the RTP clock against ours.
     pub(super) clock: Option<(Instant, u32)>,
+}
+
+/// What the peer's reports say of the way to it.
+#[derive(Debug, Default)]
+struct Network {
+    /// Share of our packets that is lost, 0 to 1: up at once, down slowly, for loss comes in bursts.
+    loss: f32,
+    /// What may be sent, in bits per second.
+    bitrate: u32,
+}
+
+impl Network {
+    /// Less of the old loss with every report.
+    const FORGETS: f32 = 0.7;
+    /// So much loss may be our own doing: less is sent. After as little as that, more again.
+    const CONGESTED: f32 = 0.10;
+    const FREE: f32 = 0.02;
+    /// Never less than this share of the bitrate wanted, nor than what makes voice of 8 kHz bandwidth.
+    const LEAST: f32 = 0.5;
+    const WIDEBAND: u32 = 14_000;
+
+    fn hear(&mut self, lost: f32, wanted: u32) {
+        self.loss = lost.max(self.loss * Network::FORGETS);
+        let least = ((wanted as f32 * Network::LEAST) as u32).max(Network::WIDEBAND).min(wanted);
+        let now = if self.bitrate == 0 { wanted } else { self.bitrate };
+        let next = match lost {
+            lost if lost >= Network::CONGESTED => now as f32 * 0.85,
+            lost if lost <= Network::FREE => now as f32 * 1.05,
+            _ => now as f32,
+        };
+        self.bitrate = (next as u32).clamp(least, wanted);
+    }
 }
 
 impl Sender {
@@ -41,12 +77,15 @@ impl Sender {
             sequence: random.next_u32() as u16 & 0x7fff,
             timestamp: random.next_u32(),
             encoder: None,
+            network: Network::default(),
+            complexity: None,
             muted: false,
             voice: Vec::new(),
             payload: Vec::new(),
             events: EventSender::default(),
             tones: ToneSender::default(),
             keys: false,
+            silence: Silence::default(),
             spurt: true,
             packets: 0,
             octets: 0,
@@ -56,7 +95,12 @@ impl Sender {
 
     pub(super) fn configure(&mut self, config: &StreamConfig) -> Result<(), CodecError> {
         if self.encoder.as_ref().map(Encoder::config) != Some(&config.send) {
-            self.encoder = Some(Encoder::new(&config.send)?);
+            let mut encoder = Encoder::new(&config.send)?;
+            if let Some(complexity) = self.complexity {
+                encoder.set_complexity(complexity);
+            }
+            self.encoder = Some(encoder);
+            self.network = Network::default();
             self.voice.clear();
             self.spurt = true;
         }
@@ -72,9 +116,18 @@ impl Sender {
         self.keys = !self.events.is_idle() || !self.tones.is_idle();
     }
 
-    pub(super) fn set_loss(&mut self, fraction: f32) {
+    /// The peer says what share of our packets it lost since it last said so.
+    pub(super) fn adapt(&mut self, lost: f32) {
+        let Some(encoder) = &mut self.encoder else { return };
+        self.network.hear(lost, encoder.config().opus_bitrate());
+        encoder.set_loss(self.network.loss);
+        encoder.set_bitrate(self.network.bitrate);
+    }
+
+    pub(super) fn set_complexity(&mut self, complexity: u8) {
+        self.complexity = Some(complexity);
         if let Some(encoder) = &mut self.encoder {
-            encoder.set_loss(fraction);
+            encoder.set_complexity(complexity);
         }
     }
 
@@ -127,6 +180,24 @@ impl Stream {
             Some(encoder) => encoder.encode(&sender.voice[..frame], &mut sender.payload).is_ok(),
             None => false,
         };
+        let noise = match (config.comfort_noise, config.send.codec) {
+            (Some(payload_type), Codec::Pcmu | Codec::Pcma) => {
+                Some((payload_type, sender.silence.judge(&sender.voice[..frame], ptime)))
+            }
+            _ => None,
+        };
+        let noise_type = match noise {
+            Some((payload_type, silence::Frame::Noise(level))) => {
+                sender.payload.clear();
+                sender.payload.push(level);
+                Some(payload_type)
+            }
+            Some((_, silence::Frame::Nothing)) => {
+                sender.payload.clear();
+                None
+            }
+            Some((_, silence::Frame::Voice)) | None => None,
+        };
         sender.voice.drain(..frame);
         if !encoded || !config.direction.sends() {
             sender.spurt = true;
@@ -146,8 +217,9 @@ impl Stream {
                 return;
             }
             None => rtp::Packet {
-                marker: std::mem::take(&mut sender.spurt),
-                payload_type: config.send.payload_type & 0x7f,
+                // RFC 3389 §4: comfort noise has no marker; the voice after it begins a talkspurt.
+                marker: noise_type.is_none() && std::mem::replace(&mut sender.spurt, noise_type.is_some()),
+                payload_type: noise_type.unwrap_or(config.send.payload_type) & 0x7f,
                 sequence: sender.sequence,
                 timestamp,
                 ssrc: sender.ssrc,
@@ -158,7 +230,8 @@ impl Stream {
         sender.packets += 1;
         sender.octets += packet.payload.len() as u64;
         sender.clock = Some((now, sender.timestamp));
-        let bytes = packet.to_bytes();
+        let mut bytes = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(rtp::MAX_PACKET));
+        packet.write(&mut bytes);
         self.reporter.sent(now);
         self.keep_alive = Some(now + keep_alive::EVERY);
         if let Some(to) = self.receiver.remote_rtp() {
@@ -172,5 +245,37 @@ impl Stream {
             sender.keys = false;
             self.event(Event::DtmfSent { stream: self.id });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loss_is_believed_at_once_and_forgotten_slowly() {
+        let mut network = Network::default();
+        network.hear(0.2, 24_000);
+        assert_eq!(network.loss, 0.2);
+        let reports = (1..).take_while(|_| {
+            network.hear(0.0, 24_000);
+            network.loss >= 0.01
+        });
+        assert_eq!(reports.count(), 8);
+    }
+
+    #[test]
+    fn less_is_sent_while_much_is_lost_and_more_again_after() {
+        let mut network = Network::default();
+        let after = |network: &mut Network, reports: usize, lost: f32, wanted: u32| {
+            (0..reports).for_each(|_| network.hear(lost, wanted));
+            network.bitrate
+        };
+        assert_eq!(after(&mut network, 1, 0.05, 24_000), 24_000, "FEC is answer enough");
+        assert_eq!(after(&mut network, 1, 0.10, 24_000), 20_400);
+        assert_eq!(after(&mut network, 20, 0.3, 24_000), 14_000);
+        assert_eq!(after(&mut network, 5, 0.0, 24_000), 17_864);
+        assert_eq!(after(&mut network, 50, 0.0, 24_000), 24_000);
+        assert_eq!(after(&mut Network::default(), 9, 0.3, 8_000), 8_000, "what was wanted is little enough");
     }
 }

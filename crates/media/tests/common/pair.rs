@@ -38,6 +38,8 @@ pub struct Pair {
     pub now: Instant,
     pub sides: [Side; 2],
     pub network: Network,
+    /// Datagrams that were sent from an RTCP port.
+    pub from_rtcp: usize,
     random: ChaCha8Rng,
     /// By arrival and number.
     wire: BTreeMap<(Instant, u64), Flying>,
@@ -70,7 +72,15 @@ impl Pair {
             }
         };
         let sides = [side(0, 440.0), side(1, 1_000.0)];
-        Pair { now, sides, network, random: ChaCha8Rng::seed_from_u64(seed), wire: BTreeMap::new(), number: 0 }
+        Pair {
+            now,
+            sides,
+            network,
+            from_rtcp: 0,
+            random: ChaCha8Rng::seed_from_u64(seed),
+            wire: BTreeMap::new(),
+            number: 0,
+        }
     }
 
     /// Let `time` pass, in ticks of 10 ms.
@@ -112,7 +122,10 @@ impl Pair {
         while let Some(transmit) = self.sides[number].stream.poll_transmit() {
             let from = match transmit.channel {
                 Channel::Rtp => self.sides[number].rtp,
-                Channel::Rtcp => self.sides[number].rtcp,
+                Channel::Rtcp => {
+                    self.from_rtcp += 1;
+                    self.sides[number].rtcp
+                }
             };
             let to = self.sides.iter().position(|side| side.rtp == transmit.to || side.rtcp == transmit.to);
             let Some(to) = to else { continue };

@@ -6,7 +6,7 @@ fn local(port: u16, codecs: &[Codec]) -> Local {
 }
 
 fn phone() -> Local {
-    local(4000, &Codec::ALL)
+    local(4000, &Codec::USUAL)
 }
 
 fn fresh() -> History {
