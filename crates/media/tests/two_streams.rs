@@ -69,6 +69,24 @@ fn reports_measure_the_round_trip_and_the_loss() {
     }
 }
 
+/// The peer's reports switch FEC on, what comes switches the receiver to wait for it, and what is lost is heard.
+#[test]
+fn reported_loss_brings_back_what_is_lost() {
+    let made_up_of_lost = |fec: bool| {
+        let mut pair = Pair::new(12, Network { loss: 0.1, ..PERFECT }, |remote| {
+            let mut config = config(Codec::Opus)(remote);
+            config.send.fec = fec;
+            config
+        });
+        pair.run(Duration::from_secs(120));
+        let stats = pair.sides[0].stream.stats();
+        stats.concealed.as_secs_f64() / (stats.lost as f64 * 0.02)
+    };
+    let (with, without) = (made_up_of_lost(true), made_up_of_lost(false));
+    // A tone is not always coded in the mode that has FEC.
+    assert!(with < 0.75 && without > 0.95, "{with} of the lost packets made up with FEC, {without} without");
+}
+
 #[test]
 fn a_bad_network_is_heard_through() {
     for (seed, codec, least) in [(3, Codec::Opus, 0.85), (4, Codec::Pcmu, 0.85)] {

@@ -49,15 +49,16 @@ impl Network {
     /// Less of the old loss with every report.
     const FORGETS: f32 = 0.7;
     /// So much loss may be our own doing: less is sent. After as little as that, more again.
-    const CONGESTED: f32 = 0.10;
+    const CONGESTED: f32 = 0.20;
     const FREE: f32 = 0.02;
-    /// Never less than this share of the bitrate wanted, nor than what makes voice of 8 kHz bandwidth.
+    /// Never less than this share of the bitrate wanted, nor than what wideband voice needs beside its FEC: with less,
+    /// Opus leaves FEC out just when it is wanted most.
     const LEAST: f32 = 0.5;
-    const WIDEBAND: u32 = 14_000;
+    const WITH_FEC: u32 = 20_000;
 
     fn hear(&mut self, lost: f32, wanted: u32) {
         self.loss = lost.max(self.loss * Network::FORGETS);
-        let least = ((wanted as f32 * Network::LEAST) as u32).max(Network::WIDEBAND).min(wanted);
+        let least = ((wanted as f32 * Network::LEAST) as u32).max(Network::WITH_FEC).min(wanted);
         let now = if self.bitrate == 0 { wanted } else { self.bitrate };
         let next = match lost {
             lost if lost >= Network::CONGESTED => now as f32 * 0.85,
@@ -271,11 +272,12 @@ mod tests {
             (0..reports).for_each(|_| network.hear(lost, wanted));
             network.bitrate
         };
-        assert_eq!(after(&mut network, 1, 0.05, 24_000), 24_000, "FEC is answer enough");
-        assert_eq!(after(&mut network, 1, 0.10, 24_000), 20_400);
-        assert_eq!(after(&mut network, 20, 0.3, 24_000), 14_000);
-        assert_eq!(after(&mut network, 5, 0.0, 24_000), 17_864);
-        assert_eq!(after(&mut network, 50, 0.0, 24_000), 24_000);
+        assert_eq!(after(&mut network, 1, 0.15, 64_000), 64_000, "FEC is answer enough");
+        assert_eq!(after(&mut network, 1, 0.20, 64_000), 54_400);
+        assert_eq!(after(&mut network, 20, 0.3, 64_000), 32_000);
+        assert!((40_000..41_000).contains(&after(&mut network, 5, 0.0, 64_000)));
+        assert_eq!(after(&mut network, 50, 0.0, 64_000), 64_000);
+        assert_eq!(after(&mut Network::default(), 20, 0.3, 24_000), 20_000);
         assert_eq!(after(&mut Network::default(), 9, 0.3, 8_000), 8_000, "what was wanted is little enough");
     }
 }
