@@ -66,6 +66,7 @@ mod error;
 mod event;
 mod events;
 mod handle;
+pub mod identity;
 pub mod log;
 mod net;
 mod seed;
