@@ -56,6 +56,8 @@
 //! Through `tracing`. Nothing private, that is number, name, password or address, is logged above `trace`.
 
 mod account;
+#[cfg(feature = "ami")]
+pub mod ami;
 mod audio;
 mod board;
 mod builder;
