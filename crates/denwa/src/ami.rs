@@ -98,6 +98,7 @@ pub enum AmiError {
 /// What the client tells, in order.
 #[derive(Debug)]
 #[non_exhaustive]
+#[allow(clippy::large_enum_variant, reason = "at most MAX_EVENTS of them are kept")]
 pub enum AmiEvent {
     /// Signed in. What is parked already follows, marked as [listed](ParkedCall::listed), where the user may ask.
     SignedIn {

@@ -6,7 +6,7 @@
 //! | who sent it here | Referred-By; Diversion, History-Info | [`transferred_by`], [`diverted_from`] |
 //! | answer by yourself? | Answer-Mode, Call-Info, Alert-Info | [`auto_answer`] |
 //! | why did the ringing end | Reason | [`answered_elsewhere`] |
-//! | which record is it about | User-to-User | [`context`], [`Context`] |
+//! | which record is it about | User-to-User | [`context()`], [`Context`] |
 //! | whose number to show on | | [`caller_id_headers`] |
 //!
 //! All of it is what the message claims. P-Asserted-Identity and its elder Remote-Party-ID are as good as the one who

@@ -155,7 +155,7 @@ impl CallLog {
 
     /// Adds a finished call: once, at its end. Never waits for the file.
     pub fn append(&self, entry: Entry) {
-        let entry = entry.as_kept();
+        let entry = entry.into_kept();
         let mut recent = self.lock();
         if let Some(queue) = self.shared.file.as_ref().and_then(|file| file.queue.as_ref()) {
             // Under the lock, so that the file has the order of the memory.

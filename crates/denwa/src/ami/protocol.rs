@@ -38,6 +38,7 @@ impl From<NotAmi> for Fault {
 
 /// What came of it.
 #[derive(Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "they are few and short-lived")]
 pub(super) enum Output {
     /// Signed in; the version of the protocol.
     SignedIn(String),

@@ -24,7 +24,7 @@ pub(super) struct Dialler {
     tls: Option<(TlsConnector, ServerName<'static>)>,
 }
 
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
@@ -59,7 +59,7 @@ impl Dialler {
         Ok(Self { tls: Some((TlsConnector::from(Arc::new(config.with_no_client_auth())), name)) })
     }
 
-    async fn dial(&self, ami: &Ami) -> Result<Box<dyn Stream>, AmiLoss> {
+    pub(super) async fn dial(&self, ami: &Ami) -> Result<Box<dyn Stream>, AmiLoss> {
         let mut last = AmiLoss::Network(io::ErrorKind::NotFound.into());
         for address in lookup_host((ami.host.as_str(), ami.port)).await.map_err(AmiLoss::Network)? {
             if self.tls.is_none() && !address.ip().is_loopback() {

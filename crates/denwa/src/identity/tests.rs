@@ -287,7 +287,9 @@ fn somebody_else_answered() {
 fn contexts_are_found() {
     let hex = |length: usize| "A5".repeat(length);
     let (long, longest) = (format!("User-to-User: {};encoding=hex", hex(130)), format!("User-to-User: {}", hex(129)));
-    let table: &[(&[&str], Option<(&[u8], Option<&str>)>)] = &[
+    // lines; bytes and purpose
+    type Found<'a> = Option<(&'a [u8], Option<&'a str>)>;
+    let table: &[(&[&str], Found<'_>)] = &[
         (&["User-to-User: 6374;encoding=hex;purpose=ctxref"], Some((b"ct", Some("ctxref")))),
         // RFC 7433 §4.1
         (

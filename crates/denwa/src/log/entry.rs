@@ -135,7 +135,7 @@ impl Entry {
     }
 
     /// As the file will give it back: texts cut, times in whole milliseconds.
-    pub(super) fn as_kept(mut self) -> Self {
+    pub(super) fn into_kept(mut self) -> Self {
         let outcome_text = match &mut self.outcome {
             Outcome::Redirected { to } => Some(to),
             Outcome::Transferred { to, .. } => to.as_mut(),

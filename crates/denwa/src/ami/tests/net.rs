@@ -1,5 +1,6 @@
 //! The client against a server of a few lines, on loopback and in real time.
 use super::{ACCEPTED, CHALLENGE, GREETING, REFUSED, recorded};
+use crate::ami::shell::Dialler;
 use crate::ami::{Ami, AmiError, AmiEvent, AmiEvents, AmiLoss, ParkingEvent};
 use std::sync::Arc;
 use std::time::Duration;
@@ -118,6 +119,14 @@ async fn what_cannot_be_started() {
     assert!(matches!(over_tls("not a host", ROOT), Err(AmiError::Invalid { what: "the host" })));
     assert!(matches!(over_tls("localhost", b"no PEM"), Err(AmiError::Certificates { .. })));
     assert!(Ami::new("pbx.example.com", 5039, "dev", "s").tls().start().is_ok());
+}
+
+/// Behind the check by name: a name may lead anywhere.
+#[tokio::test]
+async fn nothing_is_sent_in_the_clear_to_another_machine() {
+    let ami = Ami::new("192.0.2.1", 5038, "dev", "s");
+    let dialled = Dialler::new(&ami).unwrap().dial(&ami).await;
+    assert!(matches!(dialled.map(drop), Err(AmiLoss::Plaintext)));
 }
 
 #[test]
