@@ -40,6 +40,7 @@ use crate::event::Direction;
 use file::{Reading, Written};
 use query::Answer;
 use std::collections::{BTreeSet, VecDeque};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, SyncSender};
@@ -187,7 +188,7 @@ impl CallLog {
             return Ok(found);
         }
         // Others may write to the same file, so what is in it is found by reading alone.
-        let mut file = file::open(path).map_err(LogError::Open)?;
+        let mut file = File::open(path).map_err(LogError::Read)?;
         let mut only_here: BTreeSet<_> = newest.entries.iter().map(key).collect();
         let mut answer = Answer::new(query);
         file::read(&mut file, |entry| {

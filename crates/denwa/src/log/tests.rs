@@ -244,6 +244,11 @@ async fn what_memory_no_longer_holds_is_read_from_the_file() {
         assert_eq!(ids(&log.query(&early).unwrap()), ["call-2", "call-1", "call-0"]);
         assert_eq!(log.counters(), LogCounters::default());
     }
+    let log = place.open();
+    fs::remove_file(place.file()).unwrap();
+    assert!(matches!(log.query(&Query { limit: usize::MAX, ..Query::default() }), Err(LogError::Read(_))));
+    assert_eq!(log.query(&Query::default()).unwrap().len(), DEFAULT_LIMIT, "the newest are in memory");
+    assert!(!place.file().exists(), "asking makes no file");
 }
 
 #[test]
