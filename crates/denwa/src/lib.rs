@@ -56,6 +56,8 @@
 //! Through `tracing`. Nothing private, that is number, name, password or address, is logged above `trace`.
 
 mod account;
+#[cfg(feature = "ami")]
+pub mod ami;
 mod audio;
 mod board;
 mod builder;
@@ -66,6 +68,8 @@ mod error;
 mod event;
 mod events;
 mod handle;
+pub mod identity;
+pub mod log;
 mod net;
 mod seed;
 

@@ -1,5 +1,6 @@
 //! Calls between `denwa` and real peers. `./dev interop` runs them; `./dev interop hold` those with `hold` in the name.
 
+mod ami;
 mod call_in;
 mod call_out;
 mod dtmf;
