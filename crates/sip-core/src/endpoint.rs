@@ -61,6 +61,7 @@ use crate::header::Name;
 use crate::ids::Mint;
 use crate::transaction::Timer;
 use crate::transaction::layer::{Layer, Output, TransactionId};
+use crate::usage;
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -79,15 +80,20 @@ mod offer;
 mod out_of_dialog;
 mod outgoing;
 mod receive;
+mod refer;
 mod request;
 mod serve;
 mod session;
+mod subscribe;
+mod timer;
 
 pub use crate::flow::{Failure, Flow, Transmit, Transport};
-pub use config::{AccountConfig, Config, Invite, Limits, OutOfDialog};
+pub use config::{AccountConfig, Config, Invite, Limits, OutOfDialog, SessionTimer};
 pub use counters::Counters;
 pub use event::{Event, RegistrationState, SessionEvent};
-pub use id::{AccountId, OfferId, RequestId, ResolveId, ServerId, SessionId};
+pub use id::{AccountId, OfferId, ReferId, ReferredId, RequestId, ResolveId, ServerId, SessionId, SubscriptionId};
+pub use refer::{Refer, ReferEvent, ReferOutcome};
+pub use subscribe::{Subscribe, SubscriptionEvent};
 
 use account::Account;
 use outgoing::{Outgoing, OutgoingId};
@@ -131,6 +137,10 @@ pub enum Why {
     Session(SessionId),
     /// A request whose session has ended is given up.
     Request,
+    /// A subscription is refreshed or tried again, or its end is waited for no longer.
+    Subscription(SubscriptionId),
+    /// No news of a REFER came in time.
+    Refer(ReferId),
 }
 
 /// What has a deadline of its own beside the transactions.
@@ -140,6 +150,8 @@ enum Due {
     Session(SessionId),
     /// A re-INVITE whose session has ended.
     Outgoing(OutgoingId),
+    Subscription(SubscriptionId),
+    Refer(ReferId),
 }
 
 /// Who hears of a transaction.
@@ -149,6 +161,8 @@ enum User {
     /// An INVITE from the peer, the first or a later one; or an UPDATE that carries an offer.
     Session(SessionId),
     Served(ServerId),
+    /// A REFER of the peer's.
+    Referred(ReferredId),
 }
 
 /// The user agent core. See the module for its contract.
@@ -166,6 +180,11 @@ pub struct Endpoint {
     /// By Call-ID and our tag; a session keeps both for its whole life.
     by_dialog: BTreeMap<(String, String), SessionId>,
     served: BTreeMap<ServerId, request::Served>,
+    refers: BTreeMap<ReferId, refer::Referring>,
+    referred: BTreeMap<ReferredId, refer::Referred>,
+    subscriptions: BTreeMap<SubscriptionId, subscribe::Subscribing>,
+    /// By Call-ID and our tag.
+    by_subscription: BTreeMap<(String, String), SubscriptionId>,
     streams: BTreeMap<(Transport, SocketAddr), StreamFramer>,
     deadlines: Deadlines<Due>,
     events: VecDeque<Event>,
@@ -189,6 +208,10 @@ impl Endpoint {
             sessions: BTreeMap::new(),
             by_dialog: BTreeMap::new(),
             served: BTreeMap::new(),
+            refers: BTreeMap::new(),
+            referred: BTreeMap::new(),
+            subscriptions: BTreeMap::new(),
+            by_subscription: BTreeMap::new(),
             streams: BTreeMap::new(),
             deadlines: Deadlines::default(),
             events: VecDeque::new(),
@@ -206,6 +229,8 @@ impl Endpoint {
                 Due::Account(id) => self.account_due(now, id),
                 Due::Session(id) => self.session_due(now, id),
                 Due::Outgoing(id) => self.abandon(id),
+                Due::Subscription(id) => self.subscription_step(now, id, usage::subscription::Input::Timer),
+                Due::Refer(id) => self.refer_ended(id, ReferOutcome::Lost),
             }
             self.pump(now);
         }
@@ -228,6 +253,8 @@ impl Endpoint {
             Due::Account(id) => (at, Why::Registration(id)),
             Due::Session(id) => (at, Why::Session(id)),
             Due::Outgoing(_) => (at, Why::Request),
+            Due::Subscription(id) => (at, Why::Subscription(id)),
+            Due::Refer(id) => (at, Why::Refer(id)),
         });
         match (transaction, own) {
             (Some(a), Some(b)) => Some(if b.0 < a.0 { b } else { a }),
@@ -250,6 +277,13 @@ impl Endpoint {
         self.sessions.get(&id)?.dialog()
     }
 
+    /// The Replaces value that names a session's dialog as its peer knows it (RFC 3891 §3: the to-tag is the peer's).
+    pub fn replaces_value(&self, id: SessionId, early_only: bool) -> Option<String> {
+        let dialog = self.dialog(id)?;
+        let early = if early_only { ";early-only" } else { "" };
+        Some(format!("{};to-tag={};from-tag={}{early}", dialog.call_id(), dialog.remote_tag(), dialog.local_tag()))
+    }
+
     /// Whether nothing lives: no transaction, session, request or answer. Accounts do not count.
     pub fn is_idle(&self) -> bool {
         self.transactions.is_empty()
@@ -259,6 +293,9 @@ impl Endpoint {
             && self.sessions.is_empty()
             && self.by_dialog.is_empty()
             && self.served.is_empty()
+            && self.refers.is_empty()
+            && self.referred.is_empty()
+            && self.subscriptions.is_empty()
     }
 
     /// Carries the transactions' reports to their users until there are none.
@@ -280,6 +317,7 @@ impl Endpoint {
                     Some(User::Served(id)) => {
                         self.served.remove(&id);
                     }
+                    Some(User::Referred(id)) => self.referred_transaction_ended(id),
                     Some(User::Outgoing(_)) | None => {}
                 },
                 Output::Ended(transaction) => match self.users.remove(&transaction) {
@@ -288,6 +326,7 @@ impl Endpoint {
                         self.served.remove(&id);
                     }
                     Some(User::Session(id)) => self.session_transaction_ended(id, transaction),
+                    Some(User::Referred(id)) => self.referred_transaction_ended(id),
                     None => {}
                 },
             }

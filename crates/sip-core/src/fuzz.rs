@@ -163,3 +163,22 @@ fn views(fields: &Fields) {
 
 #[cfg(test)]
 mod tests;
+
+/// Bodies that the endpoint reads itself: what was read can be written and read again, and news can be merged.
+pub fn body(data: &[u8]) {
+    use crate::dialog_info::{DialogInfo, MAX_DIALOGS};
+    use crate::sipfrag;
+    if let Some((status, reason)) = sipfrag::parse(data) {
+        let again = sipfrag::parse(&sipfrag::status_line(status, &reason));
+        assert_eq!(again.map(|(status, _)| status), Some(status));
+    }
+    if let Ok(info) = DialogInfo::parse(data) {
+        assert!(info.dialogs.len() <= MAX_DIALOGS);
+        let mut all = DialogInfo::default();
+        all.merge(info.clone());
+        assert!(all.dialogs.len() <= MAX_DIALOGS);
+        if let Ok(again) = DialogInfo::parse(&info.to_body()) {
+            assert_eq!(again.dialogs.len(), info.dialogs.len());
+        }
+    }
+}

@@ -82,6 +82,7 @@
 
 mod deadlines;
 pub mod dialog;
+pub mod dialog_info;
 pub mod digest;
 pub mod endpoint;
 mod flow;
@@ -92,8 +93,10 @@ pub mod header;
 pub mod ids;
 pub mod message;
 pub mod method;
+pub mod refer;
 pub mod resolve;
 mod scan;
+pub mod sipfrag;
 pub mod status;
 pub mod transaction;
 pub mod uri;

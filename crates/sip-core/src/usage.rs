@@ -2,3 +2,5 @@
 
 pub mod answering;
 pub mod registration;
+pub mod session_timer;
+pub mod subscription;

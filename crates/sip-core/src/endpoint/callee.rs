@@ -5,7 +5,7 @@ use super::outgoing::contact_value;
 use super::session::{Ringing, Session, Stage, Unacked};
 use super::{Body, Endpoint, Event, Flow, Headers, Misuse, SessionEvent, SessionId, User};
 use crate::dialog::Dialog;
-use crate::header::{Expires, Name};
+use crate::header::{Expires, Name, Replaces};
 use crate::message::Request;
 use crate::status::StatusCode;
 use crate::transaction::layer::TransactionId;
@@ -20,6 +20,12 @@ impl Endpoint {
     /// A new INVITE that passed all checks.
     pub(super) fn serve_invite(&mut self, now: Instant, transaction: TransactionId, flow: Flow, request: Request) {
         let local_tag = self.mint.tag();
+        if let Some(headers) = self.timer_refusal(&request) {
+            let builder = self.reply(&request, StatusCode::SESSION_INTERVAL_TOO_SMALL, Some(&local_tag));
+            let builder = headers.iter().fold(builder, |builder, (name, value)| builder.header(name.clone(), value));
+            self.transactions.respond(now, transaction, builder);
+            return;
+        }
         if self.sessions.len() >= self.config.limits.sessions {
             self.counters.overload += 1;
             return self.overloaded(now, transaction, &request);
@@ -32,6 +38,14 @@ impl Endpoint {
                 return;
             }
         };
+        let replaces = match self.replaced_by(&request) {
+            Ok(replaces) => replaces,
+            Err(status) => {
+                let builder = self.reply(&request, status, Some(&local_tag));
+                self.transactions.respond(now, transaction, builder);
+                return;
+            }
+        };
         let id = SessionId(self.fresh_id());
         let account = self.account_called(&request);
         let expires = request.maybe::<Expires>().ok().flatten();
@@ -39,9 +53,35 @@ impl Endpoint {
         let call_id = dialog.call_id().to_owned();
         let ringing = Ringing { transaction, request: request.clone(), dialog, last: None, expires };
         self.users.insert(transaction, User::Session(id));
-        self.add_session(id, Session::new(account, call_id, local_tag, Stage::Ringing(Box::new(ringing))));
+        let mut session = Session::new(account, call_id, local_tag, Stage::Ringing(Box::new(ringing)));
+        session.learn(&request);
+        self.add_session(id, session);
         let offer = sdp_of(&request);
-        self.emit(Event::Incoming { session: id, account, request, flow, offer });
+        self.emit(Event::Incoming { session: id, account, request, flow, offer, replaces });
+    }
+
+    /// The session that an INVITE wants the place of, by RFC 3891 §3.
+    fn replaced_by(&mut self, request: &Request) -> Result<Option<SessionId>, StatusCode> {
+        if request.values(&Name::Replaces).count() > 1 {
+            return Err(StatusCode::BAD_REQUEST);
+        }
+        let Some(replaces) = request.maybe::<Replaces<'_>>().map_err(|_| StatusCode::BAD_REQUEST)? else {
+            return Ok(None);
+        };
+        let key = (replaces.call_id.to_owned(), replaces.local_tag.to_owned());
+        let id = *self.by_dialog.get(&key).ok_or(StatusCode::CALL_DOES_NOT_EXIST)?;
+        let session = self.sessions.get_mut(&id).ok_or(StatusCode::CALL_DOES_NOT_EXIST)?;
+        if session.dialog_with(replaces.remote_tag).is_none() {
+            return Err(StatusCode::CALL_DOES_NOT_EXIST);
+        }
+        match &session.stage {
+            // Over: the transferred party is to know that there is nothing left to replace.
+            Stage::Closing { .. } | Stage::Talking { bye_after_ack: Some(_), .. } => Err(StatusCode::DECLINE),
+            Stage::Talking { .. } if replaces.early_only() => Err(StatusCode::BUSY_HERE),
+            // An early dialog that the other side began cannot be taken from it.
+            Stage::Ringing(_) => Err(StatusCode::CALL_DOES_NOT_EXIST),
+            Stage::Talking { .. } | Stage::Calling(_) => Ok(Some(id)),
+        }
     }
 
     /// Sends a provisional response: 180 rings, 183 with `sdp` is early media.
@@ -112,8 +152,12 @@ impl Endpoint {
         headers: Headers,
     ) -> Option<Unacked> {
         let offered = sdp_of(request).is_none();
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.described = Some(sdp.clone());
+        }
         let mut all = self.capability_headers();
         all.extend(self.supported(&[]));
+        all.extend(self.timer_answer(now, id, request));
         all.extend(headers);
         let builder = self.session_reply(id, request, StatusCode::OK, flow, all, Some((SDP.to_owned(), sdp)))?;
         let response = self.transactions.respond(now, transaction, builder)?;
@@ -161,7 +205,8 @@ impl Endpoint {
         let Some((status, sdp, _)) = &ringing.last else { return };
         let body = sdp.clone().map(|sdp| (SDP.to_owned(), sdp));
         let transaction = ringing.transaction;
-        let headers = self.capability_headers();
+        let mut headers = self.capability_headers();
+        headers.extend(self.supported(&[]));
         if let Some(builder) = self.session_reply(id, &ringing.request, *status, ringing.dialog.flow(), headers, body) {
             self.transactions.respond(now, transaction, builder);
         }
@@ -211,6 +256,7 @@ impl Endpoint {
                 None => {
                     let sdp = sdp_of(request).filter(|_| offered);
                     self.emit_session(id, SessionEvent::Acknowledged { sdp });
+                    self.release_offer(now, id);
                 }
             }
         }

@@ -37,6 +37,7 @@ impl Endpoint {
         // With a late offer a reliable 18x could carry it, and its PRACK would owe the answer.
         let supported = if offered { self.supported(&["100rel"]) } else { self.supported(&[]) };
         headers.extend(supported);
+        headers.extend(self.timer_request(None));
         headers.extend(invite.headers);
         let draft = Draft {
             method: Method::Invite,
@@ -54,7 +55,9 @@ impl Endpoint {
         // The session first: the request may fail at once.
         let outgoing = self.fresh_outgoing();
         let calling = Calling { invite: outgoing, early: Vec::new(), hang_up: None, offered };
-        self.add_session(id, Session::new(invite.account, call_id, local_tag, Stage::Calling(calling)));
+        let mut session = Session::new(invite.account, call_id, local_tag, Stage::Calling(calling));
+        session.described = draft.body.as_ref().map(|(_, sdp)| sdp.clone());
+        self.add_session(id, session);
         self.send_as(now, outgoing, Purpose::Invite(id), invite.account, draft, way);
         self.pump(now);
         id
@@ -106,8 +109,17 @@ impl Endpoint {
         vec![(Name::Allow, allow.join(", "))]
     }
 
+    /// The extensions that a peer may require of us.
+    pub(super) fn extensions(&self) -> Vec<String> {
+        let timer = self.config.session_timer.map(|_| "timer");
+        let own = ["replaces", "norefersub"].into_iter().chain(timer).map(str::to_owned);
+        own.chain(self.config.supported.iter().cloned()).collect()
+    }
+
+    /// Supported, with these in front.
     pub(super) fn supported(&self, more: &[&str]) -> Option<(Name, String)> {
-        let tags: Vec<&str> = more.iter().copied().chain(self.config.supported.iter().map(String::as_str)).collect();
+        let own = self.extensions();
+        let tags: Vec<&str> = more.iter().copied().chain(own.iter().map(String::as_str)).collect();
         (!tags.is_empty()).then(|| (Name::Supported, tags.join(", ")))
     }
 
@@ -115,6 +127,7 @@ impl Endpoint {
         self.cancel_if_held(now, id);
         let status = response.status();
         let Some(session) = self.sessions.get_mut(&id) else { return };
+        session.learn(&response);
         let hanging_up = session.is_hanging_up();
         let Stage::Calling(calling) = &mut session.stage else { return };
         if status == StatusCode::TRYING || hanging_up {
@@ -196,6 +209,7 @@ impl Endpoint {
         let Some(session) = self.sessions.get_mut(&id) else {
             return self.end_fork(now, invite, tag, account, fresh);
         };
+        session.learn(&response);
         let Stage::Calling(calling) = &mut session.stage else {
             return self.end_fork(now, invite, tag, account, fresh);
         };
@@ -231,7 +245,7 @@ impl Endpoint {
         } else {
             session.ours = Ours::Late { invite, tag };
         }
-        self.arm_session(id);
+        self.timer_agreed(now, id, &response);
         self.emit_session(id, SessionEvent::Answered { response, sdp });
     }
 

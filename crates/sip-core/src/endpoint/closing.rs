@@ -83,6 +83,7 @@ impl Endpoint {
     /// The dialog ends: an offer of the peer's gets 487 (§15.1.2), a 2xx that waits for
     /// `answer_late` its ACK, and a re-INVITE of ours a limit.
     fn drop_offers(&mut self, now: Instant, id: SessionId) {
+        self.hasten_refers(now, id);
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let ours = std::mem::replace(&mut session.ours, Ours::None);
         if let Some(theirs) = session.theirs.take() {
@@ -94,7 +95,7 @@ impl Endpoint {
             Ours::Late { invite, tag } => self.acknowledge(now, id, invite, tag, None),
             // Its final response may be lost for good, since the peer has forgotten the session: no longer than a CANCEL
             // would wait (§9.1).
-            Ours::Sent { invite, .. } => {
+            Ours::Sent { invite, .. } | Ours::Refresh { invite } => {
                 self.deadlines.set(Due::Outgoing(invite), Some(now + self.config.timers.give_up()))
             }
             Ours::None => {}
@@ -106,6 +107,8 @@ impl Endpoint {
         let Some(Session { call_id, local_tag, .. }) = self.sessions.remove(&id) else { return };
         self.by_dialog.remove(&(call_id, local_tag));
         self.deadlines.set(Due::Session(id), None);
+        // Without the dialog there is nobody to tell how it goes on; ours may still be told (RFC 5057 §5.1).
+        self.referred.retain(|_, referred| referred.session() != Some(id));
         self.emit_session(id, SessionEvent::Ended);
     }
 }

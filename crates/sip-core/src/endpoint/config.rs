@@ -25,6 +25,8 @@ pub struct Config {
     /// Option tags of the Supported header beside those of the endpoint itself. A Require of another is answered 420
     /// (§8.2.2.3).
     pub supported: Vec<String>,
+    /// How long a session may live without a sign of life (RFC 4028); without, nobody looks.
+    pub session_timer: Option<SessionTimer>,
     /// Largest request for UDP when the path's MTU is unknown: 1300 bytes (§18.1.1). Larger ones try TCP first.
     pub max_datagram: usize,
 }
@@ -40,8 +42,24 @@ impl Config {
             limits: Limits::default(),
             allow: vec![Invite, Ack, Cancel, Bye, Options, Info, Update, Prack, Refer, Notify, Message],
             supported: Vec::new(),
+            session_timer: Some(SessionTimer::default()),
             max_datagram: 1300,
         }
+    }
+}
+
+/// Session timers (RFC 4028).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionTimer {
+    /// The interval to ask for; half of it passes between refreshes. 30 minutes; no less than 90 s.
+    pub interval: Duration,
+    /// The shortest interval that a peer may ask for; others get 422. 90 s, and no less.
+    pub min: Duration,
+}
+
+impl Default for SessionTimer {
+    fn default() -> Self {
+        Self { interval: Duration::from_secs(1800), min: Duration::from_secs(90) }
     }
 }
 
@@ -55,6 +73,10 @@ pub struct Limits {
     pub sessions: usize,
     /// Stream connections whose bytes are being framed.
     pub streams: usize,
+    /// Subscriptions of ours.
+    pub subscriptions: usize,
+    /// REFERs, ours and the peers' each.
+    pub refers: usize,
     /// Early dialogs of one INVITE (forks).
     pub early_dialogs: usize,
     /// Events that nobody has polled; beyond it new calls and requests are answered 503.
@@ -63,7 +85,15 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { transactions: 16_384, sessions: 4_096, streams: 1_024, early_dialogs: 16, events: 65_536 }
+        Self {
+            transactions: 16_384,
+            sessions: 4_096,
+            streams: 1_024,
+            subscriptions: 1_024,
+            refers: 1_024,
+            early_dialogs: 16,
+            events: 65_536,
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! What the endpoint tells its owner.
 
-use super::{AccountId, Flow, OfferId, RequestId, ResolveId, ServerId, SessionId};
+use super::{
+    AccountId, Flow, OfferId, ReferEvent, ReferId, ReferredId, RequestId, ResolveId, ServerId, SessionId,
+    SubscriptionEvent, SubscriptionId,
+};
 use crate::flow::Failure;
 use crate::message::{Request, Response};
 use crate::resolve::Question;
@@ -32,6 +35,37 @@ pub enum Event {
         flow: Flow,
         /// Its session description; without one we make the offer in `accept`.
         offer: Option<Bytes>,
+        /// The session whose place it is to take (RFC 3891): accept it without asking anybody, then hang that one up.
+        replaces: Option<SessionId>,
+    },
+    /// A REFER of ours goes on.
+    Refer {
+        /// Which.
+        id: ReferId,
+        /// In which session.
+        session: SessionId,
+        /// How.
+        event: ReferEvent,
+    },
+    /// A subscription of ours goes on.
+    Subscription {
+        /// Which.
+        id: SubscriptionId,
+        /// How.
+        event: SubscriptionEvent,
+    },
+    /// The peer sent a REFER: give it to `accept_refer` or `refuse_refer`.
+    Referred {
+        /// Hand this back.
+        id: ReferredId,
+        /// The session.
+        session: Option<SessionId>,
+        /// The account.
+        account: Option<AccountId>,
+        /// The request.
+        request: Request,
+        /// How it came.
+        flow: Flow,
     },
     /// Something happened to a session.
     Session {
@@ -170,6 +204,8 @@ pub enum SessionEvent {
         /// The UPDATE.
         request: Request,
     },
+    /// Nothing was heard of the peer for the whole session interval (RFC 4028); our BYE and `Ended` follow.
+    Expired,
     /// The peer hung up; `Ended` follows.
     Bye {
         /// The BYE.

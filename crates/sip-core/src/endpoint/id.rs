@@ -29,6 +29,12 @@ ids! {
     ServerId
     /// An offer of the peer's that waits for our answer.
     OfferId
+    /// A REFER of ours.
+    ReferId
+    /// A REFER of the peer's.
+    ReferredId
+    /// A subscription of ours.
+    SubscriptionId
     /// A question of ours that waits for [`Resolved`](crate::resolve::Resolved).
     ResolveId
 }

@@ -51,7 +51,22 @@ impl Endpoint {
                 if let Some(dialog) = self.sessions.get_mut(&id).and_then(|session| session.dialog_with(&from_tag)) {
                     dialog.refresh_target(&request);
                 }
-                let headers = self.capability_headers();
+                if let Some(headers) = self.timer_refusal(&request) {
+                    let tag = self.session_tag(Some(id)).map(str::to_owned);
+                    let builder = self.reply(&request, StatusCode::SESSION_INTERVAL_TOO_SMALL, tag.as_deref());
+                    let add = |builder: crate::message::Builder<_>, (name, value): &(Name, String)| {
+                        builder.header(name.clone(), value)
+                    };
+                    let builder = headers.iter().fold(builder, add);
+                    self.transactions.respond(now, transaction, builder);
+                    return;
+                }
+                if let Some(session) = self.sessions.get_mut(&id) {
+                    session.learn(&request);
+                }
+                let mut headers = self.capability_headers();
+                headers.extend(self.timer_answer(now, id, &request));
+                self.arm_session(id);
                 if let Some(builder) = self.session_reply(id, &request, StatusCode::OK, flow, headers, None) {
                     self.transactions.respond(now, transaction, builder);
                 }
@@ -62,6 +77,8 @@ impl Endpoint {
             Method::Prack => {
                 self.answer_plain(now, id, transaction, &request, StatusCode::CALL_DOES_NOT_EXIST);
             }
+            Method::Refer => self.serve_refer(now, transaction, Some(id), flow, request),
+            Method::Notify if self.serve_refer_notify(now, transaction, &request) => {}
             _ => self.hand_up(transaction, Some(id), flow, request),
         }
     }

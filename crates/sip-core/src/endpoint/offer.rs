@@ -14,19 +14,24 @@ use std::time::{Duration, Instant};
 
 impl Endpoint {
     /// Sends a re-INVITE with our offer, or without one to ask for the peer's. Ends in `OfferAnswered` or `OfferRefused`.
+    /// While our 2xx waits for its ACK the offer is held back (§14.1), as a CANCEL is until the first response.
     ///
     /// # Errors
-    /// Not answered yet, or an offer or an INVITE is under way in either direction (§14.1), or our 2xx waits for its ACK.
+    /// Not answered yet, or an offer is under way in either direction.
     pub fn offer(&mut self, now: Instant, id: SessionId, sdp: Option<Bytes>) -> Result<(), Misuse> {
         let session = self.sessions.get_mut(&id).ok_or(Misuse::Gone)?;
-        let state = match (session.state_name(), &session.ours, &session.theirs, &session.unacked) {
-            (_, Ours::Sent { .. } | Ours::Late { .. }, _, _) => "an offer is out",
+        let state = match (session.state_name(), &session.ours, &session.theirs, &session.held_offer) {
+            (_, Ours::Sent { .. } | Ours::Late { .. }, _, _) | (_, _, _, Some(_)) => "an offer is out",
+            (_, Ours::Refresh { .. }, _, _) => "a refresh is out",
             (_, _, Some(_), _) => "the peer's offer waits",
-            (_, _, _, Some(_)) => "the ACK has not come",
             (state, _, _, _) => state,
         };
-        let busy = !matches!(session.ours, Ours::None) || session.theirs.is_some() || session.unacked.is_some();
+        let busy = !matches!(session.ours, Ours::None) || session.theirs.is_some() || session.held_offer.is_some();
         let dialog = match &mut session.stage {
+            Stage::Talking { bye_after_ack: None, .. } if !busy && session.unacked.is_some() => {
+                session.held_offer = Some(sdp);
+                return Ok(());
+            }
             Stage::Talking { dialog, bye_after_ack: None } if !busy => dialog,
             _ => return Err(Misuse::State { doing: "offer", state }),
         };
@@ -36,14 +41,29 @@ impl Endpoint {
         let (account, offered) = (session.account, sdp.is_some());
         draft.headers = self.capability_headers();
         draft.headers.extend(self.supported(&[]));
+        draft.headers.extend(self.timer_request(Some(id)));
         draft.body = sdp.map(|sdp| (SDP.to_owned(), sdp));
         let invite = self.fresh_outgoing();
         if let Some(session) = self.sessions.get_mut(&id) {
+            session.described = draft.body.as_ref().map(|(_, sdp)| sdp.clone()).or(session.described.take());
             session.ours = Ours::Sent { invite, offered };
         }
         self.send_as(now, invite, Purpose::Reinvite(id), account, draft, way);
         self.pump(now);
         Ok(())
+    }
+
+    /// The ACK has come: an offer that waited for it goes out.
+    pub(super) fn release_offer(&mut self, now: Instant, id: SessionId) {
+        let held = self.sessions.get_mut(&id).and_then(|session| session.held_offer.take());
+        if let Some(sdp) = held
+            && self.offer(now, id, sdp).is_err()
+        {
+            // Something came first: as if the peer had refused it because of that (§14.1).
+            let refused =
+                SessionEvent::OfferRefused { status: StatusCode::REQUEST_PENDING, retry_after: None, response: None };
+            self.emit_session(id, refused);
+        }
     }
 
     /// Answers the offer of a 2xx to our INVITE that had none: the ACK carries it.
@@ -77,7 +97,12 @@ impl Endpoint {
             }
             self.arm_session(id);
         } else {
-            let headers = self.capability_headers();
+            if let Some(session) = self.sessions.get_mut(&id) {
+                session.described = Some(sdp.clone());
+            }
+            let mut headers = self.capability_headers();
+            headers.extend(self.timer_answer(now, id, &theirs.request));
+            self.arm_session(id);
             let body = Some((SDP.to_owned(), sdp));
             if let Some(builder) = self.session_reply(id, &theirs.request, StatusCode::OK, flow, headers, body) {
                 self.transactions.respond(now, theirs.transaction, builder);
@@ -116,7 +141,15 @@ impl Endpoint {
 
     /// A re-INVITE, or an UPDATE with a session description, whose CSeq is in order.
     pub(super) fn session_offer(&mut self, now: Instant, id: SessionId, transaction: TransactionId, request: Request) {
+        if let Some(headers) = self.timer_refusal(&request) {
+            let tag = self.sessions.get(&id).map(|session| session.local_tag.clone());
+            let builder = self.reply(&request, StatusCode::SESSION_INTERVAL_TOO_SMALL, tag.as_deref());
+            let builder = headers.iter().fold(builder, |builder, (name, value)| builder.header(name.clone(), value));
+            self.transactions.respond(now, transaction, builder);
+            return;
+        }
         let Some(session) = self.sessions.get_mut(&id) else { return };
+        session.learn(&request);
         let invite = request.method() == Method::Invite;
         let early_offer_open = match &session.stage {
             Stage::Talking { bye_after_ack: None, .. } => false,
@@ -191,6 +224,11 @@ impl Endpoint {
             dialog.refresh_target(&response);
         }
         let offered = match session.ours {
+            Ours::Refresh { invite: sent } if sent == invite => {
+                session.ours = Ours::None;
+                self.acknowledge(now, id, invite, tag, None);
+                return self.timer_agreed(now, id, &response);
+            }
             Ours::Sent { invite: sent, offered } if sent == invite => offered,
             // Hung up in between: only the ACK is owed.
             _ => return self.acknowledge(now, id, invite, tag, None),
@@ -202,6 +240,7 @@ impl Endpoint {
         } else {
             session.ours = Ours::Late { invite, tag };
         }
+        self.timer_agreed(now, id, &response);
         self.emit_session(id, SessionEvent::OfferAnswered { sdp, response });
     }
 
@@ -226,14 +265,24 @@ impl Endpoint {
         outcome: Result<Response, Failure>,
     ) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        match session.ours {
-            Ours::Sent { invite: sent, .. } if sent == invite => session.ours = Ours::None,
+        let refresh = match session.ours {
+            Ours::Sent { invite: sent, .. } if sent == invite => false,
+            Ours::Refresh { invite: sent } if sent == invite => true,
             _ => return,
-        }
+        };
+        session.ours = Ours::None;
         let (status, response) = match outcome {
             Ok(response) => (response.status(), Some(response)),
             Err(failure) => (failure.status(), None),
         };
+        if refresh {
+            session.timer = session.timer.again(now);
+            self.arm_session(id);
+            if matches!(status.code(), 408 | 481) {
+                self.send_bye(now, id, Headers::new());
+            }
+            return;
+        }
         let retry_after = response.as_ref().and_then(retry_after);
         self.emit_session(id, SessionEvent::OfferRefused { status, retry_after, response });
         // §12.2.1.2: the dialog is gone on the peer's side.

@@ -2,7 +2,8 @@
 //! address (RFC 3263 §4.3), TCP for large requests and UDP again if that fails (RFC 3261 §18.1.1), and digest (§22).
 
 use super::{
-    AccountId, Due, Endpoint, Event, Failure, Flow, Headers, RequestId, ResolveId, SessionId, Transmit, Transport, User,
+    AccountId, Due, Endpoint, Event, Failure, Flow, Headers, RequestId, ResolveId, SessionId, SubscriptionId, Transmit,
+    Transport, User,
 };
 use crate::header::Name;
 use crate::message::{Request, Response};
@@ -29,6 +30,7 @@ pub(super) enum Purpose {
     Reinvite(SessionId),
     Bye(SessionId),
     Request(RequestId, Option<SessionId>),
+    Subscribe(SubscriptionId),
     /// The ACK to a 2xx: never a transaction, kept by the INVITE for each copy of the 2xx (§13.2.2.4).
     Ack {
         invite: OutgoingId,
@@ -45,7 +47,7 @@ impl Purpose {
             Self::Reinvite(session) | Self::Bye(session) | Self::Request(_, Some(session)) | Self::Invite(session) => {
                 Some(*session)
             }
-            Self::Register(_) | Self::Request(_, None) | Self::Ack { .. } | Self::Orphan => None,
+            Self::Register(_) | Self::Request(_, None) | Self::Subscribe(_) | Self::Ack { .. } | Self::Orphan => None,
         }
     }
 }
@@ -103,6 +105,13 @@ pub(super) struct Outgoing {
     pub(super) contact_sent: Option<String>,
     /// For INVITE: the ACK of each 2xx by its To tag; none while it waits for `answer_late`.
     pub(super) acks: BTreeMap<String, Option<Transmit>>,
+}
+
+impl Outgoing {
+    /// What was sent last.
+    pub(super) fn sent(&self) -> Option<&Request> {
+        self.sent.as_ref()
+    }
 }
 
 impl Endpoint {
@@ -300,6 +309,15 @@ impl Endpoint {
             }
             return;
         }
+        // RFC 4028 §7.3: the same again, with a longer session interval.
+        let longer = |outgoing: &mut Outgoing| super::timer::longer(&mut outgoing.draft, &response).is_some();
+        if status.code() == 422 && self.wants_more(id) && self.outgoing.get_mut(&id).is_some_and(longer) {
+            self.renumber(id);
+            if let Some(request) = self.build(id, flow) {
+                self.launch(now, id, flow, request);
+            }
+            return;
+        }
         // RFC 3263 §4.3: 503 means the next server, as long as there is one.
         let more = self.outgoing.get(&id).is_some_and(|o| !o.tries.is_empty());
         if status.code() == 503 && more && self.wants_more(id) {
@@ -380,6 +398,7 @@ impl Endpoint {
             Purpose::Request(request, session) => {
                 self.request_finished(now, request, session, &outgoing.draft, outcome)
             }
+            Purpose::Subscribe(id) => self.subscribe_finished(now, id, &outgoing, outcome),
             Purpose::Ack { .. } | Purpose::Orphan => {}
         }
     }
@@ -404,6 +423,7 @@ impl Endpoint {
                 self.sessions.get_mut(&session).and_then(|s| s.dialog_mut()).map(|dialog| dialog.next_seq())
             }
             Purpose::Register(account) => self.accounts.get_mut(&account).map(|account| account.next_seq()),
+            Purpose::Subscribe(id) => self.subscriptions.get_mut(&id).map(|subscribing| subscribing.next_seq()),
             Purpose::Invite(_) | Purpose::Request(_, None) | Purpose::Ack { .. } | Purpose::Orphan => None,
         };
         outgoing.draft.cseq = next.unwrap_or(outgoing.draft.cseq + 1);

@@ -118,7 +118,10 @@ impl Endpoint {
         {
             dialog.refresh_target(response);
         }
-        self.emit(Event::Response { id, session, outcome });
+        let refreshed = self.refreshed(now, session, id, outcome.as_ref().ok());
+        if !refreshed && !self.refer_answered(now, id, &outcome) {
+            self.emit(Event::Response { id, session, outcome });
+        }
         // §12.2.1.2 with RFC 5057 §5.1: the peer knows the dialog no more. NOTIFY and the like have usages of their own.
         let of_the_session = matches!(draft.method, Method::Update | Method::Info | Method::Message | Method::Options);
         if let Some(session) = session

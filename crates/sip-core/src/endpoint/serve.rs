@@ -52,7 +52,7 @@ impl Endpoint {
         let session = matches!(request.method(), Method::Invite | Method::Update);
         let capabilities = Capabilities {
             methods: self.config.allow.clone(),
-            extensions: self.config.supported.clone(),
+            extensions: self.extensions(),
             content_types: vec![if session { SDP.to_owned() } else { "*/*".to_owned() }],
         };
         capabilities.check(request)
@@ -67,6 +67,8 @@ impl Endpoint {
         if in_dialog {
             return match self.session_of(&request) {
                 Some(session) => self.serve_in_dialog(now, session, transaction, flow, request),
+                None if self.serve_refer_notify(now, transaction, &request) => {}
+                None if self.serve_subscription_notify(now, transaction, &request) => {}
                 // §12.2.2: a dialog that we do not know.
                 None => {
                     let builder = self.reply(&request, StatusCode::CALL_DOES_NOT_EXIST, None);
@@ -82,6 +84,7 @@ impl Endpoint {
                 let builder = self.reply(&request, StatusCode::CALL_DOES_NOT_EXIST, None);
                 self.transactions.respond(now, transaction, builder);
             }
+            Method::Refer => self.serve_refer(now, transaction, None, flow, request),
             _ => self.hand_up(transaction, None, flow, request),
         }
     }

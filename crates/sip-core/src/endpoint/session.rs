@@ -8,12 +8,14 @@
 //! ```
 
 use super::outgoing::OutgoingId;
-use super::{AccountId, Due, Endpoint, Headers, OfferId, SessionId};
+use super::timer::Peer;
+use super::{AccountId, Due, Endpoint, Headers, OfferId, RequestId, SessionId};
 use crate::dialog::Dialog;
 use crate::message::Request;
 use crate::status::StatusCode;
 use crate::transaction::layer::TransactionId;
 use crate::usage::answering::Answering;
+use crate::usage::session_timer::SessionTimer;
 use bytes::Bytes;
 use std::time::Instant;
 
@@ -29,6 +31,14 @@ pub(super) struct Session {
     pub(super) ours: Ours,
     /// Our 2xx that waits for its ACK.
     pub(super) unacked: Option<Unacked>,
+    /// An offer of ours that waits for that ACK.
+    pub(super) held_offer: Option<Option<Bytes>>,
+    pub(super) timer: SessionTimer,
+    /// The UPDATE that refreshes it.
+    pub(super) refresh: Option<RequestId>,
+    /// Our last session description.
+    pub(super) described: Option<Bytes>,
+    pub(super) peer: Peer,
 }
 
 #[derive(Debug)]
@@ -101,6 +111,10 @@ pub(super) enum Ours {
         invite: OutgoingId,
         offered: bool,
     },
+    /// A re-INVITE is out that only refreshes the session.
+    Refresh {
+        invite: OutgoingId,
+    },
     /// A 2xx brought the offer: `answer_late` sends the ACK.
     Late {
         invite: OutgoingId,
@@ -119,7 +133,20 @@ pub(super) struct Unacked {
 
 impl Session {
     pub(super) fn new(account: Option<AccountId>, call_id: String, local_tag: String, stage: Stage) -> Self {
-        Self { account, call_id, local_tag, stage, theirs: None, ours: Ours::None, unacked: None }
+        Self {
+            account,
+            call_id,
+            local_tag,
+            stage,
+            theirs: None,
+            ours: Ours::None,
+            unacked: None,
+            held_offer: None,
+            timer: SessionTimer::Off,
+            refresh: None,
+            described: None,
+            peer: Peer::default(),
+        }
     }
 
     /// The dialog; of early ones the latest.
@@ -176,7 +203,8 @@ impl Session {
             Stage::Calling(_) | Stage::Talking { .. } | Stage::Closing { .. } => None,
         };
         let unacked = self.unacked.as_ref().and_then(|unacked| unacked.answering.deadline());
-        [stage, unacked].into_iter().flatten().min()
+        let timer = self.timer.deadline().filter(|_| matches!(self.stage, Stage::Talking { bye_after_ack: None, .. }));
+        [stage, unacked, timer].into_iter().flatten().min()
     }
 }
 
@@ -205,6 +233,7 @@ impl Endpoint {
             self.ringing_due(now, id);
         } else {
             self.unacked_due(now, id);
+            self.timer_due(now, id);
         }
         self.arm_session(id);
     }

@@ -18,6 +18,7 @@ fn the_corpus() {
             count += 1;
             message(&data);
             uri(&data);
+            body(&data);
             for cut in [0, 1, 6, 99, 255] {
                 stream(&[&[cut], &data[..]].concat());
                 stream(&[&[cut], &data[..], &data[..], b"\r\n\r\n"].concat());
@@ -62,6 +63,23 @@ const PIECES: &[&str] = &[
     "é",
 ];
 
+const BODIES: &[&str] = &[
+    "SIP/2.0 180 Ringing\r\n",
+    "SIP/2.0 ",
+    "<dialog-info version=\"1\" state=\"full\" entity=\"sip:a@b\">",
+    "<dialog-info xmlns=\"urn:ietf:params:xml:ns:dialog-info\" version=\"0\" state=\"partial\" entity=\"&amp;\">",
+    "</dialog-info>",
+    "<dialog id=\"1\" call-id=\"c\" local-tag=\"l\" remote-tag=\"r\" direction=\"initiator\">",
+    "<dialog id=\"2\">",
+    "</dialog>",
+    "<state>confirmed</state>",
+    "<state event=\"x\">terminated</state>",
+    "<remote><identity display=\"A &lt;\">sip:a@b</identity></remote>",
+    "<!-- c -->",
+    "&#65;",
+    "<",
+];
+
 proptest! {
     #[test]
     fn any_message(data in wire()) {
@@ -72,6 +90,13 @@ proptest! {
     fn any_request(tail in wire()) {
         let head = "INVITE sip:a@b SIP/2.0\r\nv: SIP/2.0/UDP a\r\nf: sip:a@b\r\nt: sip:b@c\r\ni: x\r\nCSeq: 1 INVITE\r\n";
         message(&[head.as_bytes(), &tail[..], b"\r\n\r\n"].concat());
+    }
+
+    /// A status line, a document, or pieces of either.
+    #[test]
+    fn any_body(pieces in prop::collection::vec(prop::sample::select(BODIES), 0..12), end in any::<Vec<u8>>()) {
+        body(&[pieces.concat().as_bytes(), &end[..]].concat());
+        body(pieces.concat().as_bytes());
     }
 
     #[test]

@@ -58,8 +58,15 @@ fn an_offer_cannot_be_made_while_one_is_open() {
     let (_, id) = take_offer(&mut world, 1);
     assert!(matches!(world.on(1, |e, now| e.offer(now, b, offer())), Err(Misuse::State { .. })));
     world.on(1, |e, now| e.answer_offer(now, b, id, answer().unwrap())).unwrap();
-    assert!(matches!(world.on(1, |e, now| e.offer(now, b, offer())), Err(Misuse::State { .. })), "no ACK yet");
     assert_eq!(world.on(1, |e, now| e.answer_offer(now, b, id, answer().unwrap())), Err(Misuse::Gone));
+    // Until the ACK has come, ours waits for it.
+    let before = world.ladder();
+    world.on(1, |e, now| e.offer(now, b, offer())).unwrap();
+    assert!(matches!(world.on(1, |e, now| e.offer(now, b, offer())), Err(Misuse::State { .. })), "one at a time");
+    assert_eq!(world.ladder(), before, "nothing is sent");
+    let (_, id) = take_offer(&mut world, 0);
+    world.on(0, |e, now| e.answer_offer(now, a, id, answer().unwrap())).unwrap();
+    world.wait(1, "OfferAnswered");
 }
 
 #[test]

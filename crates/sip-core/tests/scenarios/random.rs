@@ -25,6 +25,9 @@ struct Model {
     offers: [BTreeMap<OfferId, SessionId>; 2],
     requests: [Vec<ServerId>; 2],
     late: [BTreeSet<SessionId>; 2],
+    refers: [BTreeSet<ReferId>; 2],
+    referred: [Vec<ReferredId>; 2],
+    subscriptions: [BTreeSet<SubscriptionId>; 2],
 }
 
 impl Model {
@@ -57,6 +60,16 @@ impl Model {
                         _ => {}
                     }
                 }
+                Event::Refer { id, event: ReferEvent::Ended { .. }, .. } => {
+                    assert!(self.refers[node].remove(&id), "a REFER ends once");
+                }
+                Event::Refer { id, .. } => {
+                    assert!(self.refers[node].contains(&id), "a REFER says nothing after its end")
+                }
+                Event::Referred { id, .. } if !one_in(4, random) => self.referred[node].push(id),
+                Event::Subscription { id, event: SubscriptionEvent::Ended { .. } } => {
+                    assert!(self.subscriptions[node].remove(&id), "a subscription ends once");
+                }
                 // One in four is forgotten.
                 Event::Request { id, .. } if !one_in(4, random) => self.requests[node].push(id),
                 _ => {}
@@ -72,7 +85,7 @@ impl Model {
         };
         let session = pick(&self.live[node], random);
         let sdp = if !one_in(4, random) { offer() } else { None };
-        match (random.next_u32() % 16, session) {
+        match (random.next_u32() % 20, session) {
             (0 | 1, _) => {
                 let target = if node == 0 { "sip:bob@10.0.0.2" } else { "sip:alice@10.0.0.1" };
                 let tcp = if one_in(8, random) { ";transport=tcp" } else { "" };
@@ -110,6 +123,32 @@ impl Model {
                 let body = sdp.filter(|_| update).map(|sdp| ("application/sdp".to_owned(), sdp));
                 let method = if update { Method::Update } else { Method::Info };
                 order(world, node, |e, now| e.request(now, id, method, vec![], body).map(drop));
+            }
+            (16, Some(id)) => {
+                let mut refer = Refer::new("<sip:carol@10.0.0.3>".to_owned());
+                refer.subscribe = !one_in(4, random);
+                let mut made = None;
+                order(world, node, |e, now| e.refer(now, id, refer).map(|refer| made = Some(refer)));
+                self.refers[node].extend(made);
+            }
+            (17 | 18, _) => {
+                let fate = random.next_u32() % 4;
+                if let Some(id) = self.referred[node].first().copied() {
+                    order(world, node, |e, now| match fate {
+                        0 => e.refuse_refer(now, id, StatusCode::DECLINE),
+                        1 => e.accept_refer(now, id),
+                        2 => e.report_refer(now, id, StatusCode::RINGING, "Ringing"),
+                        _ => e.report_refer(now, id, StatusCode::OK, "OK"),
+                    });
+                    if one_in(3, random) {
+                        self.referred[node].remove(0);
+                    }
+                }
+            }
+            (19, _) => {
+                let target = if node == 0 { "sip:bob@10.0.0.2" } else { "sip:alice@10.0.0.1" };
+                let id = world.on(node, |e, now| e.subscribe(now, Subscribe::new(target.parse().unwrap(), "dialog")));
+                self.subscriptions[node].insert(id);
             }
             (15, _) => {
                 if let Some(id) = self.requests[node].pop() {
@@ -159,11 +198,16 @@ fn run(seed: u64, wire: Wire) {
         for id in model.live[node].clone() {
             order(&mut world, node, |e, now| e.hang_up(now, id, vec![]));
         }
+        for id in model.subscriptions[node].clone() {
+            order(&mut world, node, |e, now| e.unsubscribe(now, id));
+        }
     }
     world.settle();
     for node in 0..2 {
         model.take(&mut world, node, &mut random);
         assert!(model.live[node].is_empty(), "seed {seed}: a session never ends\n{}", world.ladder());
+        assert!(model.refers[node].is_empty(), "seed {seed}: a REFER never ends\n{}", world.ladder());
+        assert!(model.subscriptions[node].is_empty(), "seed {seed}: a subscription never ends");
     }
     for node in &world.nodes {
         assert!(node.endpoint.is_idle(), "seed {seed}: {:#?}\n{}", node.endpoint, world.ladder());

@@ -18,11 +18,6 @@ fn requests_within_a_call_go_both_ways() {
     world.on(1, |e, now| e.respond(now, id, StatusCode::OK, vec![], None)).unwrap();
     world.wait(0, "Response 200");
     assert_eq!(world.on(1, |e, now| e.respond(now, id, StatusCode::OK, vec![], None)), Err(Misuse::Gone));
-    let to = vec![(Name::ReferTo, "<sip:carol@10.0.0.3>".to_owned())];
-    world.on(1, |e, now| e.request(now, b, Method::Refer, to, None)).unwrap();
-    let Event::Request { id, .. } = world.wait(0, "Request REFER in session") else { panic!() };
-    world.on(0, |e, now| e.respond(now, id, StatusCode::ACCEPTED, vec![], None)).unwrap();
-    world.wait(1, "Response 202");
     world.on(0, |e, now| e.request(now, a, Method::Options, vec![], None)).unwrap();
     let Event::Response { outcome: Ok(response), .. } = world.wait(0, "Response 200") else { panic!() };
     assert!(response.has_token(Name::Allow, "INVITE") && response.value(&Name::Accept) == Some("application/sdp"));
