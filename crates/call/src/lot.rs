@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 pub const PARK_TIMEOUT: Duration = Duration::from_secs(300);
 /// How far the clocks and the habits of an exchange may differ from that.
 pub const RECALL_WINDOW: Duration = Duration::from_secs(60);
+/// How much too early it may ring back: the exchange's clock began before ours.
+const EARLY: Duration = Duration::from_secs(5);
 /// The most calls that are remembered; the oldest is forgotten.
 pub const MAX_PARKED: usize = 64;
 
@@ -62,9 +64,9 @@ impl Lot {
         &self.0
     }
 
-    /// A slot has become free, or somebody is about to talk to whoever was in it.
-    pub fn retrieved(&mut self, slot: &Slot) -> Option<Fate> {
-        self.take(|parked| parked.slot.as_ref() == Some(slot)).map(Fate::Retrieved)
+    /// A slot has become free: somebody talks to whoever was in it. Not if its time is over: then it is about to ring here.
+    pub fn retrieved(&mut self, now: Instant, slot: &Slot) -> Option<Fate> {
+        self.take(|parked| parked.slot.as_ref() == Some(slot) && now + EARLY < parked.until).map(Fate::Retrieved)
     }
 
     /// The party in a slot has hung up.
@@ -74,8 +76,7 @@ impl Lot {
 
     /// A call comes in. It rings back if its caller is parked by us and its time has come.
     pub fn recall(&mut self, now: Instant, party: &str) -> Option<Fate> {
-        let early = Duration::from_secs(5);
-        self.take(|parked| parked.party == party && now + early >= parked.until).map(Fate::Recalled)
+        self.take(|parked| parked.party == party && now + EARLY >= parked.until).map(Fate::Recalled)
     }
 
     /// When [`expire`](Self::expire) has something to say.
@@ -130,7 +131,9 @@ mod tests {
         assert_eq!(lot.clone().expire(now + Duration::from_secs(360)), Some(Fate::Forgotten(call.clone())));
         assert_eq!(lot.clone().given_up(&Slot("702".into())), None);
         assert_eq!(lot.clone().given_up(&Slot("701".into())), Some(Fate::GivenUp(call.clone())));
-        assert_eq!(lot.retrieved(&Slot("701".into())), Some(Fate::Retrieved(call)));
+        let slot = Slot("701".into());
+        assert_eq!(lot.retrieved(now + Duration::from_secs(295), &slot), None, "it is about to ring here");
+        assert_eq!(lot.retrieved(now + Duration::from_secs(294), &slot), Some(Fate::Retrieved(call)));
         for number in 0..=MAX_PARKED {
             lot.park(parked(&number.to_string()).1);
         }
