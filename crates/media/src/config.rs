@@ -226,6 +226,10 @@ pub struct Stats {
     pub remote_voip: Option<VoipMetrics>,
     /// Where we send RTP now: the agreed address, or the one we latched to.
     pub remote: Option<SocketAddr>,
+    /// How loud we are, in dBov: 0 at most; nothing in silence.
+    pub level_out: Option<f32>,
+    /// How loud the peer is, in dBov; nothing in silence.
+    pub level_in: Option<f32>,
 }
 
 impl Default for Stats {
@@ -250,6 +254,8 @@ impl Default for Stats {
             mos: None,
             remote_voip: None,
             remote: None,
+            level_out: None,
+            level_in: None,
         }
     }
 }

@@ -35,6 +35,7 @@
 
 mod collision;
 mod keep_alive;
+mod meter;
 mod receive;
 mod report;
 mod seconds;
@@ -54,6 +55,7 @@ use crate::jitter::DelayPolicy;
 use crate::quality::Call;
 use crate::rtcp;
 use collision::Conflicts;
+use meter::Meter;
 use receive::Receiver;
 use report::Reporter;
 use seconds::Seconds;
@@ -116,6 +118,9 @@ pub struct Stream {
     keep_alive: Option<Instant>,
     conflicts: Conflicts,
     seconds: Seconds,
+    /// How loud we are, and how loud the peer is.
+    out: Meter,
+    heard: Meter,
     /// Our canonical name, as configured or made up.
     cname: String,
     transmits: VecDeque<Transmit>,
@@ -140,6 +145,8 @@ impl Stream {
             keep_alive: None,
             conflicts: Conflicts::default(),
             seconds: Seconds::default(),
+            out: Meter::default(),
+            heard: Meter::default(),
             transmits: VecDeque::with_capacity(MAX_TRANSMITS),
             spare: Vec::with_capacity(MAX_SPARE),
             events: VecDeque::new(),

@@ -188,6 +188,7 @@ impl Stream {
         } else {
             out.fill(0.0);
         }
+        self.heard.hear(out);
     }
 
     fn hear_tones(&mut self, voice: &[f32]) {

@@ -250,6 +250,8 @@ impl Stream {
             mos,
             remote_voip: self.reporter.voip,
             remote: receiver.remote_rtp(),
+            level_out: self.out.level(),
+            level_in: self.heard.level(),
         }
     }
 }

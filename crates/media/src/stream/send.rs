@@ -158,6 +158,7 @@ impl Stream {
                 sender.voice.extend_from_slice(piece);
             }
             sender.tones.fill(&mut sender.voice[start..]);
+            self.out.hear(&sender.voice[start..]);
             while self.sender.voice.len() >= frame {
                 self.send_frame(now, frame);
             }
