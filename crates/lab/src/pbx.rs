@@ -5,8 +5,10 @@
 //!
 //! ```text
 //!  packets ──► Endpoint ──► REGISTER ──► Guard ──► Registrar
-//!     │            └──────► INVITE ────► Guard ──► dial plan ──► Bridge: a call between two users
-//!     │                                                └───────► Attendant: a call to a machine
+//!     │            ├──────► INVITE ────► Guard ──► dial plan ──► Bridge: a call between two users
+//!     │            │                                   ├───────► Attendant: a call to a machine
+//!     │            │                                   └───────► Lot: calls that are parked, and taken again
+//!     │            └──────► REFER ─────► Transfer: to a number, to another call, into a slot
 //!     └──────────────────── RTP ─────────────────────────────────────► Sound
 //! ```
 
@@ -25,12 +27,14 @@ mod calls;
 mod config;
 mod description;
 mod events;
+mod park;
 mod register;
 mod registrar;
 mod server;
 mod service;
 pub(crate) mod sound;
 mod tone;
+mod transfer;
 
 pub use config::{Config, Service, User};
 pub use registrar::Binding;
@@ -59,6 +63,8 @@ pub struct CallInfo {
     pub talking: bool,
     /// The keys that the phone has pressed, if it talks to a machine: RFC 4733 events and INFO.
     pub keys: String,
+    /// The slot that the call is parked in.
+    pub slot: Option<String>,
 }
 
 /// Why the PBX does not call somebody.
@@ -88,6 +94,8 @@ pub enum Why {
     Sound,
     /// A call has rung, or lasted, as long as it may.
     Call,
+    /// A call is parked, or rings back.
+    Park,
 }
 
 /// The PBX as a layer. After every call of a method with `now`, drain [`Pbx::poll_transmit`] and arm one timer for
@@ -106,6 +114,9 @@ pub struct Pbx {
     free_ports: VecDeque<SocketAddr>,
     /// Requests of one side of a call that the other side was asked.
     relayed: BTreeMap<RequestId, ServerId>,
+    /// REFERs whose target is being called: the call, and what the transferor is still to be told.
+    transfers: BTreeMap<CallId, transfer::Transfer>,
+    lot: park::Lot,
     next_call: u64,
     changes: u64,
     rng: ChaCha8Rng,
@@ -122,8 +133,8 @@ impl Pbx {
         let mut sip = endpoint::Config::new(seed);
         sip.user_agent = concat!("denwa-lab/", env!("CARGO_PKG_VERSION")).to_owned();
         sip.allow = {
-            use Method::{Ack, Bye, Cancel, Info, Invite, Message, Options, Prack, Register, Update};
-            vec![Invite, Ack, Cancel, Bye, Options, Info, Update, Prack, Message, Register]
+            use Method::{Ack, Bye, Cancel, Info, Invite, Message, Notify, Options, Prack, Refer, Register, Update};
+            vec![Invite, Ack, Cancel, Bye, Options, Info, Update, Prack, Refer, Notify, Message, Register]
         };
         sip.supported = Vec::new();
         let terms = registrar::Terms {
@@ -143,6 +154,8 @@ impl Pbx {
             by_port: BTreeMap::new(),
             free_ports: rtp.into_iter().collect(),
             relayed: BTreeMap::new(),
+            transfers: BTreeMap::new(),
+            lot: park::Lot::default(),
             next_call: 0,
             changes: 0,
             rng,
@@ -189,6 +202,7 @@ impl Pbx {
         if self.registrar.expire(now) {
             self.changes += 1;
         }
+        self.park_due(now);
         for call in self.calls.values_mut() {
             if let Kind::Called(attendant) | Kind::Calling(attendant) = &mut call.kind
                 && attendant.poll_timeout().is_some_and(|due| due <= now)
@@ -216,11 +230,12 @@ impl Pbx {
         let calls = self.calls.values().flat_map(|call| {
             let sound = match &call.kind {
                 Kind::Called(attendant) | Kind::Calling(attendant) => attendant.poll_timeout(),
-                Kind::Bridge(_) => None,
+                Kind::Bridge(_) | Kind::Alone(_) => None,
             };
             [sound.map(|due| (due, Why::Sound)), Some((call.deadline, Why::Call))].into_iter().flatten()
         });
-        sip.into_iter().chain(binding).chain(calls).min_by_key(|(due, _)| *due)
+        let park = self.lot.deadline().map(|due| (due, Why::Park));
+        sip.into_iter().chain(binding).chain(calls).chain(park).min_by_key(|(due, _)| *due)
     }
 
     /// Who is registered where, by user name.
@@ -236,6 +251,7 @@ impl Pbx {
             to: call.to.clone(),
             talking: call.is_talking(),
             keys: call.keys().to_owned(),
+            slot: self.lot.slot_of(*id),
         })
     }
 

@@ -37,6 +37,8 @@ pub(super) enum Kind {
     /// A machine that a phone has called, or that has called a phone.
     Called(Attendant),
     Calling(Attendant),
+    /// Whoever this one talked with has gone elsewhere; it is to hang up.
+    Alone(SessionId),
 }
 
 impl Call {
@@ -44,12 +46,13 @@ impl Call {
         match &self.kind {
             Kind::Bridge(bridge) => bridge.is_talking(),
             Kind::Called(attendant) | Kind::Calling(attendant) => attendant.is_talking(),
+            Kind::Alone(_) => true,
         }
     }
 
     pub(super) fn keys(&self) -> &str {
         match &self.kind {
-            Kind::Bridge(_) => "",
+            Kind::Bridge(_) | Kind::Alone(_) => "",
             Kind::Called(attendant) | Kind::Calling(attendant) => attendant.keys(),
         }
     }
@@ -59,6 +62,7 @@ impl Call {
             Kind::Bridge(bridge) => bridge.give_up(now, endpoint),
             Kind::Called(attendant) => attendant.give_up(now, endpoint, true),
             Kind::Calling(attendant) => attendant.give_up(now, endpoint, false),
+            Kind::Alone(session) => told(endpoint.hang_up(now, *session, Vec::new())),
         }
     }
 }
@@ -76,7 +80,11 @@ impl Pbx {
         }
         let number = dialled(request).unwrap_or_default();
         if self.config.users.contains_key(&number) {
-            self.bridge(now, session, &caller, &number, offer);
+            self.bridge(now, session, &caller, &number, offer, self.passed_on(request));
+        } else if self.is_slot(&number) {
+            self.retrieve(now, session, &caller, &number, offer);
+        } else if let Some(extension) = number.strip_prefix(self.config.pickup.as_str()) {
+            self.pick_up(now, session, &caller, extension, offer);
         } else if let Some(service) = self.config.numbers.get(&number).copied() {
             self.attend(now, session, &caller, &number, service, offer);
         } else {
@@ -84,13 +92,25 @@ impl Pbx {
         }
     }
 
-    fn bridge(&mut self, now: Instant, session: SessionId, caller: &str, callee: &str, offer: Option<Bytes>) {
+    fn bridge(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        caller: &str,
+        callee: &str,
+        offer: Option<Bytes>,
+        passed_on: Headers,
+    ) {
         let bindings = self.registrar.bindings(callee).to_vec();
         if bindings.is_empty() {
             return told(self.endpoint.refuse(now, session, StatusCode::TEMPORARILY_UNAVAILABLE, Vec::new()));
         }
         let identity = self.identity(caller);
-        let invite = |binding| self.invite_to(callee, binding, identity.clone(), offer.clone());
+        let invite = |binding| {
+            let mut invite = self.invite_to(callee, binding, identity.clone(), offer.clone());
+            invite.headers.extend(passed_on.iter().cloned());
+            invite
+        };
         let invites: Vec<Invite> = bindings.iter().map(invite).collect();
         let asserted = asserted(&self.identity(callee));
         let (bridge, branches) = Bridge::start(now, &mut self.endpoint, session, asserted, invites);
@@ -137,6 +157,10 @@ impl Pbx {
     }
 
     pub(super) fn remove_call(&mut self, id: CallId) {
+        self.transfers.remove(&id);
+        if self.lot.forget(id) {
+            self.changes += 1;
+        }
         if let Some(Call { kind: Kind::Called(mut attendant) | Kind::Calling(mut attendant), .. }) =
             self.calls.remove(&id)
         {
@@ -146,6 +170,40 @@ impl Pbx {
             // At the end of the queue: late packets of this call then find nobody for as long as possible.
             self.free_ports.push_back(rtp);
         }
+    }
+
+    /// Sessions of one call become another call. What is left of the first goes on, or is removed when nothing is.
+    pub(super) fn regroup(
+        &mut self,
+        now: Instant,
+        names: (&str, &str),
+        kind: Kind,
+        sessions: impl IntoIterator<Item = SessionId>,
+    ) -> CallId {
+        let sessions: Vec<SessionId> = sessions.into_iter().collect();
+        for session in &sessions {
+            let Some(old) = self.by_session.get(session).copied() else { continue };
+            let empty = self.calls.get_mut(&old).is_some_and(|call| {
+                call.alive.remove(session);
+                call.alive.is_empty()
+            });
+            if empty {
+                self.remove_call(old);
+            }
+        }
+        self.changes += 1;
+        self.add_call(now, names.0, names.1, kind, sessions)
+    }
+
+    /// What of an INVITE or REFER goes along to the other side.
+    pub(super) fn passed_on(&self, request: &Request) -> Headers {
+        let names = [Name::UserToUser, Name::Diversion, Name::HistoryInfo, Name::ReferredBy, Name::AlertInfo];
+        let passes = |name: &Name| !self.config.strips.contains(name);
+        let mut headers = Headers::new();
+        for name in names.into_iter().filter(passes) {
+            headers.extend(request.values(&name).map(|value| (name.clone(), value.to_owned())));
+        }
+        headers
     }
 
     pub(super) fn take_port(&mut self) -> Option<SocketAddr> {

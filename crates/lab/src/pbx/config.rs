@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use sip_core::digest::Algorithm;
+use sip_core::header::Name;
 
 /// The setup of a [`Pbx`](super::Pbx) or a [`Server`](super::Server).
 ///
@@ -43,6 +45,19 @@ pub struct Config {
     pub max_ringing: Duration,
     /// How long a call may last.
     pub max_talking: Duration,
+    /// The number that parks whoever is referred to it: 700.
+    pub park_pilot: String,
+    /// The slots that calls are parked in: 701 to 720.
+    pub park_slots: RangeInclusive<u32>,
+    /// How long a call stays parked before it rings back at who parked it: 300 s.
+    pub park_timeout: Duration,
+    /// How long whoever parks is told that it is done after it is, as the slot would be spoken: 500 ms. Real exchanges take
+    /// 2.6 s.
+    pub park_announcement: Duration,
+    /// The number that takes a call which rings at another phone; an extension may follow: `*8`.
+    pub pickup: String,
+    /// Header fields that are not passed from one side to the other: what a program has to live with at many exchanges.
+    pub strips: Vec<Name>,
     /// How long a nonce is good for; a request with an older one is challenged anew with `stale=true`.
     pub nonce_lifetime: Duration,
 }
@@ -70,6 +85,12 @@ impl Default for Config {
             max_calls: 32,
             max_ringing: Duration::from_secs(180),
             max_talking: Duration::from_secs(4 * 3600),
+            park_pilot: "700".to_owned(),
+            park_slots: 701..=720,
+            park_timeout: Duration::from_secs(300),
+            park_announcement: Duration::from_millis(500),
+            pickup: "*8".to_owned(),
+            strips: Vec::new(),
             nonce_lifetime: Duration::from_secs(300),
         };
         (1001..=1009).fold(config, |config, number| config.user(&number.to_string(), &format!("secret{number}")))
@@ -106,6 +127,18 @@ impl Config {
     pub fn number(mut self, number: &str, service: Service) -> Self {
         self.numbers.insert(number.to_owned(), service);
         self
+    }
+
+    /// The same with calls that ring back after this time in a slot.
+    #[must_use]
+    pub fn park_timeout(self, timeout: Duration) -> Self {
+        Self { park_timeout: timeout, ..self }
+    }
+
+    /// The same, and these header fields are not passed on.
+    #[must_use]
+    pub fn strips(self, names: impl IntoIterator<Item = Name>) -> Self {
+        Self { strips: names.into_iter().collect(), ..self }
     }
 
     /// The same with services that speak only these encodings, named as in SDP: `opus`, `PCMU`, `PCMA`, and for the

@@ -43,6 +43,7 @@ impl Pbx {
         match event {
             Event::Incoming { session, request, offer, .. } => self.incoming(now, session, &request, offer),
             Event::Session { session, event } => self.session(now, session, event),
+            Event::Referred { id, session, request, .. } => self.referred(now, id, session, &request),
             Event::Request { id, session: None, request, flow } if request.method() == Method::Register => {
                 let (status, headers) = self.register(now, &request, flow);
                 told(self.endpoint.respond(now, id, status, headers, None));
@@ -58,13 +59,26 @@ impl Pbx {
     }
 
     fn session(&mut self, now: Instant, session: SessionId, event: SessionEvent) {
+        // It may bring sessions together that belonged to different calls; the event is then the new call's.
+        self.transfer_news(now, session, super::transfer::News::of(&event));
         let Some(id) = self.by_session.get(&session).copied() else { return };
         let Some(call) = self.calls.get_mut(&id) else { return };
         let ended = matches!(event, SessionEvent::Ended);
+        let talked = call.is_talking();
         match &mut call.kind {
             Kind::Bridge(bridge) => bridge.handle(now, &mut self.endpoint, session, event),
             Kind::Called(attendant) | Kind::Calling(attendant) => attendant.handle(now, &mut self.endpoint, event),
+            Kind::Alone(session) => {
+                if let SessionEvent::Offer { id, .. } = event {
+                    told(self.endpoint.refuse_offer(now, *session, id, StatusCode::NOT_ACCEPTABLE_HERE));
+                }
+            }
         }
+        let talks = call.is_talking();
+        if talks && !talked {
+            self.connected(now, id);
+        }
+        let Some(call) = self.calls.get_mut(&id) else { return };
         if ended {
             self.by_session.remove(&session);
             call.alive.remove(&session);
@@ -95,6 +109,9 @@ impl Pbx {
                         told(self.endpoint.respond(now, id, status, Vec::new(), None));
                     }
                 }
+            }
+            Kind::Alone(_) => {
+                told(self.endpoint.respond(now, id, StatusCode::OK, Vec::new(), None));
             }
             Kind::Called(attendant) | Kind::Calling(attendant) => {
                 attendant.handle_request(request);

@@ -45,6 +45,8 @@ enum State {
     Talking,
     /// Our offer is in a 2xx; the ACK brings the answer.
     Offered,
+    /// Our offer is in a re-INVITE.
+    Taking,
     Over,
 }
 
@@ -97,6 +99,33 @@ impl Attendant {
         }
     }
 
+    /// Takes somebody over who talks with somebody else: a re-INVITE, and the service's sound.
+    pub(super) fn take_over(now: Instant, endpoint: &mut Endpoint, mut attendant: Self) -> Self {
+        attendant.local.version += 1;
+        let offer = Self::offer(attendant.local, attendant.service, &attendant.encodings);
+        attendant.state = State::Taking;
+        if let Err(misuse) = endpoint.offer(now, attendant.session, Some(offer)) {
+            tracing::debug!(%misuse, "somebody could not be taken over");
+            attendant.hang_up(now, endpoint);
+        }
+        attendant
+    }
+
+    /// What it does.
+    pub(super) fn service(&self) -> Service {
+        self.service
+    }
+
+    /// Whom it talks with.
+    pub(super) fn session(&self) -> SessionId {
+        self.session
+    }
+
+    /// It is quiet from now on, and whom it talked with is somebody else's.
+    pub(super) fn let_go(&mut self, now: Instant) {
+        self.end(now);
+    }
+
     /// It has lasted too long.
     pub(super) fn give_up(&mut self, now: Instant, endpoint: &mut Endpoint, called: bool) {
         if self.state == State::Ringing && called {
@@ -107,7 +136,7 @@ impl Attendant {
     }
 
     pub(super) fn is_talking(&self) -> bool {
-        matches!(self.state, State::Talking | State::Offered)
+        matches!(self.state, State::Talking | State::Offered | State::Taking)
     }
 
     pub(super) fn rtp(&self) -> SocketAddr {
@@ -172,6 +201,13 @@ impl Attendant {
                     Some(Err(_)) | None => self.hang_up(now, endpoint),
                 }
             }
+            SessionEvent::OfferAnswered { sdp, .. } if self.state == State::Taking => {
+                match sdp.map(|sdp| self.accept(now, &sdp)) {
+                    Some(Ok(())) => self.state = State::Talking,
+                    Some(Err(_)) | None => self.hang_up(now, endpoint),
+                }
+            }
+            SessionEvent::OfferRefused { .. } if self.state == State::Taking => self.hang_up(now, endpoint),
             SessionEvent::Offer { id, sdp, .. } => self.reoffered(now, endpoint, id, sdp),
             SessionEvent::Cancelled { .. }
             | SessionEvent::Bye { .. }
