@@ -1,4 +1,7 @@
 //! An account: who we are, and where that is known.
+use crate::identity::CallerIdProfile;
+use crate::park::{ParkMethod, SlotSource};
+use crate::transfer::{DtmfMode, Keys, ReferPolicy};
 use sip_core::uri::Uri;
 use std::fmt;
 use std::time::Duration;
@@ -34,6 +37,17 @@ pub(crate) struct Profile {
     pub(crate) proxy: Option<Uri>,
     pub(crate) transport: Option<Transport>,
     pub(crate) expires: Duration,
+    pub(crate) trusted: bool,
+    pub(crate) keys: Keys,
+    pub(crate) dtmf: DtmfMode,
+    pub(crate) park: ParkMethod,
+    pub(crate) slots: SlotSource,
+    pub(crate) park_timeout: Duration,
+    pub(crate) pickup: String,
+    pub(crate) caller_id: CallerIdProfile,
+    pub(crate) refer: ReferPolicy,
+    pub(crate) bridge: bool,
+    pub(crate) auto_answer: bool,
 }
 
 impl Account {
@@ -50,6 +64,17 @@ impl Account {
             proxy: None,
             transport: None,
             expires: DEFAULT_EXPIRES,
+            trusted: true,
+            keys: Keys::Off,
+            dtmf: DtmfMode::Rtp,
+            park: ParkMethod::ReferTo("700".to_owned()),
+            slots: SlotSource::Told,
+            park_timeout: call::lot::PARK_TIMEOUT,
+            pickup: "*8".to_owned(),
+            caller_id: CallerIdProfile::None,
+            refer: ReferPolicy::Follow,
+            bridge: false,
+            auto_answer: false,
         }))
     }
 
@@ -92,6 +117,86 @@ impl Account {
     #[must_use]
     pub fn transport(mut self, transport: Transport) -> Self {
         self.0.transport = Some(transport);
+        self
+    }
+
+    /// Whether the server is believed about who the other side is (P-Asserted-Identity, RFC 3325): true by default, for the
+    /// server of an account is what it is registered with.
+    #[must_use]
+    pub fn trusts_identity(mut self, trusted: bool) -> Self {
+        self.0.trusted = trusted;
+        self
+    }
+
+    /// Who interprets codes among the keys of its calls; nobody by default.
+    #[must_use]
+    pub fn keys(mut self, keys: Keys) -> Self {
+        self.0.keys = keys;
+        self
+    }
+
+    /// How keys reach the other side.
+    #[must_use]
+    pub fn dtmf(mut self, mode: DtmfMode) -> Self {
+        self.0.dtmf = mode;
+        self
+    }
+
+    /// How its calls are parked: by REFER to `700` by default.
+    #[must_use]
+    pub fn park(mut self, method: ParkMethod) -> Self {
+        self.0.park = method;
+        self
+    }
+
+    /// Where the number of a slot comes from.
+    #[must_use]
+    pub fn slots(mut self, source: SlotSource) -> Self {
+        self.0.slots = source;
+        self
+    }
+
+    /// How long the exchange leaves a call parked before it rings back: 300 s.
+    #[must_use]
+    pub fn park_timeout(mut self, timeout: Duration) -> Self {
+        self.0.park_timeout = timeout;
+        self
+    }
+
+    /// The code that takes a call which rings elsewhere; an extension may follow it. `*8`.
+    #[must_use]
+    pub fn pickup(mut self, code: impl Into<String>) -> Self {
+        self.0.pickup = code.into();
+        self
+    }
+
+    /// How the number of a caller goes along with a consultation call; it does not by default.
+    #[must_use]
+    pub fn passes_caller_id(mut self, profile: CallerIdProfile) -> Self {
+        self.0.caller_id = profile;
+        self
+    }
+
+    /// What to do when the other side wants a call to go on with somebody else.
+    #[must_use]
+    pub fn refer(mut self, policy: ReferPolicy) -> Self {
+        self.0.refer = policy;
+        self
+    }
+
+    /// Whether two calls may be joined here, sound and all, when the server refuses to transfer one to the other. Our phone
+    /// then has to stay until both have hung up. False by default.
+    #[must_use]
+    pub fn bridges_transfers(mut self, may: bool) -> Self {
+        self.0.bridge = may;
+        self
+    }
+
+    /// Whether a call is answered by itself, after a tone, when the server asks for it (Call-Info, Alert-Info, Answer-Mode).
+    /// False by default: whoever may ask can listen.
+    #[must_use]
+    pub fn auto_answers(mut self, may: bool) -> Self {
+        self.0.auto_answer = may;
         self
     }
 

@@ -3,6 +3,7 @@ use crate::error::Error;
 use media::{Device, Engine, EngineConfig};
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use tokio::sync::mpsc;
 
 /// The microphone and the speaker of a phone.
@@ -32,6 +33,50 @@ impl fmt::Debug for Audio {
             Self::Custom(_) => "Custom",
         })
     }
+}
+
+/// What the other side hears while we hold it. A server in between usually plays music of its own; without one, silence is
+/// taken for a dead line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HoldSound {
+    /// Nothing is sent: the server plays something, or nobody does.
+    #[default]
+    None,
+    /// A soft tone every few seconds.
+    Tone,
+    /// A WAV file, over and over.
+    File(PathBuf),
+}
+
+impl HoldSound {
+    /// Ready to be played. Reads the file whole: blocks as long as that takes.
+    pub(crate) fn load(&self) -> Result<Option<media::Source>, Error> {
+        Ok(match self {
+            Self::None => None,
+            Self::Tone => Some(media::Source::Clip(Arc::new(comfort()?))),
+            Self::File(path) => {
+                let clip = media::Clip::from_wav(path).map_err(|error| unusable(&error))?;
+                Some(media::Source::Clip(Arc::new(clip)))
+            }
+        })
+    }
+}
+
+/// A soft beep of 425 Hz for 0.2 s, then silence for 4.8 s.
+fn comfort() -> Result<media::Clip, Error> {
+    const RATE: u32 = 8_000;
+    let sample = |n: u32| {
+        let seconds = n as f32 / RATE as f32;
+        let fade = (seconds / 0.02).min((0.2 - seconds) / 0.02).clamp(0.0, 1.0);
+        0.05 * fade * (std::f32::consts::TAU * 425.0 * seconds).sin()
+    };
+    let samples: Vec<f32> = (0..5 * RATE).map(sample).collect();
+    media::Clip::from_samples(&samples, RATE).map_err(|error| unusable(&error))
+}
+
+fn unusable(error: &impl std::fmt::Display) -> Error {
+    Error::Audio { doing: "reading the hold music", detail: error.to_string() }
 }
 
 /// The UDP ports for RTP and RTCP: the dynamic range below the one that systems take for other sockets.

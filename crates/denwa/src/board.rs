@@ -1,6 +1,8 @@
 //! What the driver writes and every handle reads: the state of accounts and calls. Written call by call as they change,
 //! so a turn of the driver costs the same with one call or a thousand.
 use crate::event::{AccountId, AccountState, CallId, CallState, EndReason, Registration, Snapshot};
+use crate::log::CallLog;
+use crate::park::ParkedCall;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,6 +19,7 @@ pub(crate) enum Life {
 #[derive(Debug)]
 pub(crate) struct Board {
     listening: Vec<SocketAddr>,
+    log: CallLog,
     entries: Mutex<Entries>,
 }
 
@@ -24,11 +27,16 @@ pub(crate) struct Board {
 struct Entries {
     accounts: BTreeMap<AccountId, (AccountState, watch::Sender<Registration>)>,
     calls: BTreeMap<CallId, (CallState, watch::Sender<Life>)>,
+    parked: Vec<ParkedCall>,
 }
 
 impl Board {
-    pub(crate) fn new(listening: Vec<SocketAddr>) -> Self {
-        Self { listening, entries: Mutex::default() }
+    pub(crate) fn new(listening: Vec<SocketAddr>, log: CallLog) -> Self {
+        Self { listening, log, entries: Mutex::default() }
+    }
+
+    pub(crate) fn log(&self) -> &CallLog {
+        &self.log
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries> {
@@ -45,6 +53,7 @@ impl Board {
         Snapshot {
             accounts: entries.accounts.values().map(|(state, _)| state.clone()).collect(),
             calls: entries.calls.values().map(|(state, _)| state.clone()).collect(),
+            parked: entries.parked.clone(),
         }
     }
 
@@ -82,6 +91,10 @@ impl Board {
         let (sender, receiver) = watch::channel(Life::Early);
         self.entries().calls.insert(state.id, (state, sender));
         receiver
+    }
+
+    pub(crate) fn set_parked(&self, parked: Vec<ParkedCall>) {
+        self.entries().parked = parked;
     }
 
     /// Changes a call in place; `None` when it has ended.

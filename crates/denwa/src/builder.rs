@@ -1,12 +1,14 @@
 //! How a phone is set up before it starts.
-use crate::audio::Audio;
+use crate::audio::{Audio, HoldSound};
 use crate::board::Board;
 use crate::driver;
 use crate::error::Error;
 use crate::events::{Events, Queue};
 use crate::handle::{Door, Phone};
+use crate::log::CallLog;
 use crate::net::Sockets;
 use sdp::Codec;
+use sip_core::endpoint::SessionTimer;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +32,11 @@ pub struct PhoneBuilder {
     pub(crate) max_calls: usize,
     pub(crate) t1: Duration,
     pub(crate) seed: Option<[u8; 32]>,
+    pub(crate) session_timer: Option<SessionTimer>,
+    pub(crate) log: Option<CallLog>,
+    pub(crate) hold_sound: HoldSound,
+    pub(crate) hold_others: bool,
+    pub(crate) call_waiting: bool,
 }
 
 impl Phone {
@@ -43,6 +50,11 @@ impl Phone {
             max_calls: DEFAULT_MAX_CALLS,
             t1: Duration::from_millis(500),
             seed: None,
+            session_timer: Some(SessionTimer::default()),
+            log: None,
+            hold_sound: HoldSound::None,
+            hold_others: true,
+            call_waiting: true,
         }
     }
 }
@@ -86,6 +98,37 @@ impl PhoneBuilder {
         self
     }
 
+    /// Where finished calls are written down; by default they are kept in memory only.
+    pub fn call_log(mut self, log: CallLog) -> Self {
+        self.log = Some(log);
+        self
+    }
+
+    /// What the other side hears while we hold it; nothing by default, which is right where a server plays music.
+    pub fn hold_sound(mut self, sound: HoldSound) -> Self {
+        self.hold_sound = sound;
+        self
+    }
+
+    /// Whether answering, dialling or resuming a call puts the live one on hold; true by default.
+    pub fn holds_others(mut self, on: bool) -> Self {
+        self.hold_others = on;
+        self
+    }
+
+    /// Whether a call may ring while there is another; true by default, else it is answered 486.
+    pub fn call_waiting(mut self, on: bool) -> Self {
+        self.call_waiting = on;
+        self
+    }
+
+    /// How often both sides make sure that a call is still there (RFC 4028): half this interval, at least 90 s; 30 minutes
+    /// by default. `None` turns it off.
+    pub fn session_interval(mut self, interval: Option<Duration>) -> Self {
+        self.session_timer = interval.map(|interval| SessionTimer { interval, ..SessionTimer::default() });
+        self
+    }
+
     /// The one source of every random value: tags, branches, SSRCs. For tests and replays; by default the operating
     /// system's.
     pub fn seed(mut self, seed: [u8; 32]) -> Self {
@@ -112,7 +155,12 @@ impl PhoneBuilder {
             Some(seed) => seed,
             None => crate::seed::from_system().map_err(network)?,
         };
-        let board = Arc::new(Board::new(sockets.listening()));
+        let log = match &self.log {
+            Some(log) => log.clone(),
+            None => CallLog::open(None)
+                .map_err(|error| Error::Invalid { what: "the call log", detail: error.to_string() })?,
+        };
+        let board = Arc::new(Board::new(sockets.listening(), log));
         let queue = Arc::new(Queue::default());
         let (letters, inbox) = mpsc::channel(MAX_COMMANDS);
         let door = Door { letters, board };

@@ -3,6 +3,8 @@
 use crate::account::Account;
 use crate::error::Error;
 use crate::event::{AccountId, CallId};
+use crate::park::{Forwarding, Slot};
+use crate::transfer::{DialOptions, TransferOptions};
 use sip_core::uri::Uri;
 use std::fmt;
 use std::str::FromStr;
@@ -26,19 +28,68 @@ pub enum Command {
         account: Option<AccountId>,
         /// Whom. A URI without user or with a bare number as user goes as it is.
         to: Uri,
+        /// What goes along.
+        options: DialOptions,
     },
     /// Answer an incoming call. Any call that is active is held first. Answered when the caller has acknowledged.
     Answer(CallId),
     /// Reject an incoming call.
     Reject(CallId, Reject),
+    /// Send the caller elsewhere: 302.
+    Redirect(CallId, Uri),
     /// Hold. Answered when the other side has agreed.
     Hold(CallId),
     /// Take a held call back. Answered when the other side has agreed.
     Resume(CallId),
     /// Send no sound (true) or send again (false); the other side is not told.
     Mute(CallId, bool),
-    /// Send digits, RFC 4733. Answered when they are queued for the wire, where each takes about 150 ms.
+    /// Send digits, as the account's [`DtmfMode`](crate::DtmfMode) says. Answered when they are queued for the wire, where
+    /// each takes about 150 ms.
     Dtmf(CallId, Digits),
+    /// A key is pressed: it goes out as a digit, or is part of a code of the account's [`Keys`](crate::Keys).
+    Press(CallId, char),
+    /// Transfer without asking the target first. Answered when the target has taken the call over, as far as the exchange
+    /// tells; on an error the call is still ours, on hold.
+    Transfer {
+        /// The call.
+        call: CallId,
+        /// The target.
+        to: Uri,
+        /// What goes along.
+        options: TransferOptions,
+    },
+    /// Transfer a call to the other side of another call, which may still be ringing. As [`Command::Transfer`].
+    TransferTo {
+        /// The call.
+        call: CallId,
+        /// The other call; it ends too.
+        other: CallId,
+        /// What goes along.
+        options: TransferOptions,
+    },
+    /// Back to the call that waits: its consultation is hung up, whatever its state, and the hold ends. Answered when the
+    /// other side has agreed.
+    ComeBack(CallId),
+    /// Park as the account's [`ParkMethod`](crate::ParkMethod) says. Answered with [`Done::Parked`].
+    Park(CallId),
+    /// A call that is being parked is in this slot; for [`SlotSource::Callback`](crate::SlotSource::Callback).
+    ParkedIn(CallId, String),
+    /// Take a parked call: dial its slot. Answered as [`Command::Dial`].
+    PickUp(AccountId, String),
+    /// Take a call that rings at an extension. Answered as [`Command::Dial`].
+    PickUpRinging(AccountId, String),
+    /// Talk with all of these at once, and with whom is in the conference already. Answered at once.
+    Merge(Vec<CallId>),
+    /// End the conference: talk with this one, hold the others. Answered at once.
+    Split(CallId),
+    /// Turn from the live call to the one on hold. Answered at once.
+    Swap,
+    /// Join two calls without us. When either ends, the other is hung up. Answered at once.
+    Bridge(CallId, CallId),
+    /// Refuse (true) or take calls that come in for an account. Answered at once.
+    DoNotDisturb(AccountId, bool),
+    /// Send calls that come in elsewhere. Answered at once.
+    Forward(AccountId, Forwarding),
     /// End the call whatever its state: CANCEL, BYE or a refusal. Answered when the other side has agreed or 32 s
     /// have passed.
     HangUp(CallId),
@@ -47,7 +98,7 @@ pub enum Command {
 }
 
 /// What a [`Command`] led to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Done {
     /// What was asked is agreed.
@@ -56,6 +107,8 @@ pub enum Done {
     Account(AccountId),
     /// The call exists.
     Call(CallId),
+    /// The call is parked there.
+    Parked(Slot),
 }
 
 /// How to reject a call.
@@ -90,6 +143,11 @@ pub const MAX_DIGITS: usize = 64;
 pub struct Digits(String);
 
 impl Digits {
+    /// Digits that are known to be some.
+    pub(crate) fn known(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     /// As text, letters in upper case.
     #[must_use]
     pub fn as_str(&self) -> &str {

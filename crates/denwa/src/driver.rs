@@ -17,7 +17,14 @@ mod commands;
 mod figures;
 mod from_endpoint;
 mod from_switch;
+mod handover;
+mod keys;
 mod lines;
+#[cfg(feature = "ami")]
+mod manager;
+mod park;
+mod reception;
+mod records;
 mod stopping;
 mod waiting;
 
@@ -32,13 +39,16 @@ use crate::net::dns::Dns;
 use crate::net::local::Faced;
 use crate::net::{Arrival, Sockets};
 use bytes::Bytes;
-use call::{Policy, Switch};
+use call::lot::Lot;
+use call::{LegId, Policy, Switch};
 use lines::Lines;
 use media::Engine;
+use park::Slots;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use reception::Reception;
 use sdp::Codec;
-use sip_core::endpoint::{Endpoint, Flow, Transmit};
+use sip_core::endpoint::{Endpoint, Flow, ReferId, RequestId, Transmit};
 use sip_core::resolve::{Resolved, Target};
 use sip_core::uri::Host;
 use std::collections::{BTreeMap, BTreeSet};
@@ -77,6 +87,17 @@ pub(crate) struct Driver {
     cname: String,
     random: ChaCha8Rng,
     figures_due: Option<Instant>,
+    /// Our REFERs, and the legs that they are about.
+    refers: BTreeMap<ReferId, LegId>,
+    /// INFOs that are out, and the legs whose next key waits for their answer.
+    infos: BTreeMap<RequestId, LegId>,
+    receptions: BTreeMap<AccountId, Reception>,
+    /// When calls that come in answer themselves.
+    answer_at: BTreeMap<LegId, Instant>,
+    lot: Lot,
+    slots: Slots,
+    /// What is sent to those on hold.
+    hold_sound: Option<media::Source>,
     sounds: mpsc::Receiver<media::Event>,
 }
 
@@ -104,14 +125,19 @@ impl Driver {
         endpoint.user_agent = settings.user_agent;
         endpoint.timers.t1 = settings.t1;
         // What the facade cannot do is not allowed: the endpoint then answers 405 by itself.
-        use sip_core::Method::{Ack, Bye, Cancel, Invite, Options, Prack, Update};
-        endpoint.allow = vec![Invite, Ack, Cancel, Bye, Options, Prack, Update];
-        endpoint.supported.clear();
+        use sip_core::Method::{Ack, Bye, Cancel, Info, Invite, Notify, Options, Prack, Refer, Update};
+        endpoint.allow = vec![Invite, Ack, Cancel, Bye, Options, Prack, Update, Info, Refer, Notify];
+        endpoint.session_timer = settings.session_timer;
         let mut policy = Policy::default();
         policy.max_legs = settings.max_calls.max(policy.max_legs);
+        policy.hold_others = settings.hold_others;
+        policy.call_waiting = settings.call_waiting;
         let mut switch = Switch::new(child(&mut random));
         switch.set_policy(policy);
         let (sound, sounds) = mpsc::channel(MAX_SOUNDS);
+        let hold_sound = settings.hold_sound.clone();
+        let loaded = tokio::task::spawn_blocking(move || hold_sound.load()).await;
+        let hold_sound = loaded.unwrap_or(Err(Error::Closed))?;
         let engine = crate::audio::start(settings.audio, child(&mut random), sound).await?;
         Ok(Self {
             endpoint: Endpoint::new(endpoint),
@@ -133,6 +159,13 @@ impl Driver {
             cname: format!("{:016x}", random.next_u64()),
             random,
             figures_due: None,
+            refers: BTreeMap::new(),
+            infos: BTreeMap::new(),
+            receptions: BTreeMap::new(),
+            answer_at: BTreeMap::new(),
+            lot: Lot::default(),
+            slots: Slots::default(),
+            hold_sound,
             sounds,
         })
     }
@@ -232,6 +265,13 @@ impl Driver {
             self.switch.handle_timeout(now);
             self.settle(now);
         }
+        if self.lot.deadline().is_some_and(|due| due <= now) {
+            self.parked_due(now);
+        }
+        if self.answer_at.values().any(|due| *due <= now) {
+            self.answer_due(now);
+            self.settle(now);
+        }
         if self.figures_due.is_some_and(|due| due <= now) {
             self.tell_figures(now);
         }
@@ -239,7 +279,8 @@ impl Driver {
 
     fn deadline(&self) -> Instant {
         let layers = [self.endpoint.poll_timeout().map(|(due, _)| due), self.switch.poll_timeout().map(|(due, _)| due)];
-        let own = [self.figures_due, self.stopping.as_ref().map(Stopping::deadline)];
+        let answers = self.answer_at.values().min().copied();
+        let own = [self.figures_due, self.stopping.as_ref().map(Stopping::deadline), self.lot.deadline(), answers];
         layers.into_iter().chain(own).flatten().min().unwrap_or_else(|| Instant::now() + FOREVER)
     }
 
@@ -252,8 +293,10 @@ impl Driver {
                 self.endpoint_says(now, event);
             } else if let Some((leg, action)) = self.switch.poll_action() {
                 self.act(now, leg, action);
+                self.draw(leg);
             } else if let Some((leg, event)) = self.switch.poll_event() {
-                self.switch_says(leg, event);
+                self.switch_says(now, leg, event);
+                self.draw(leg);
             } else {
                 return;
             }
@@ -285,6 +328,7 @@ fn child(random: &mut ChaCha8Rng) -> [u8; 32] {
 }
 
 /// A [`Door`] that does not keep the phone alive.
+#[derive(Clone)]
 struct WeakDoor {
     letters: mpsc::WeakSender<Letter>,
     board: Arc<Board>,

@@ -1,5 +1,7 @@
 //! What the phone tells its program: [`Event`], and [`Snapshot`] to draw from.
 use crate::handle::Incoming;
+use crate::identity::{Context, Identity};
+use crate::park::{ParkChange, ParkedCall, Slot};
 use sip_core::uri::Uri;
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -44,6 +46,13 @@ pub enum Event {
         id: CallId,
         /// How.
         change: CallChange,
+    },
+    /// A call that we parked is parked, or no longer.
+    Park {
+        /// The call as it was parked.
+        call: ParkedCall,
+        /// What happened to it.
+        change: ParkChange,
     },
     /// The sound device was lost or came back. Calls go on, silent in the meantime.
     AudioDevice {
@@ -110,6 +119,47 @@ pub enum CallChange {
     Muted(bool),
     /// A digit came from the other side: `0`-`9`, `*`, `#`, `A`-`D`.
     Dtmf(char),
+    /// The other side is somebody else now, or has told who it is: after a transfer, a pick-up, a forwarding on its side.
+    Identity(Identity),
+    /// The other side was asked to call the target of a transfer, and that is how far it is.
+    TransferProgress {
+        /// 100 to 199.
+        status: u16,
+    },
+    /// The other side has gone to the target of a transfer; the call ends.
+    Transferred,
+    /// A transfer came to nothing. The call is ours again, on hold; the other side may have left it all the same.
+    TransferFailed {
+        /// The status that it failed with; `None` if that was never told.
+        status: Option<u16>,
+    },
+    /// The other side asks us to go on with somebody else, and we do.
+    TransferRequested {
+        /// The call to the target.
+        to: CallId,
+        /// Who asked for it, by Referred-By.
+        by: Option<Identity>,
+    },
+    /// The call is parked. If the slot is unknown it stays, so that the announcement can be heard.
+    Parked(Slot),
+    /// The call could not be parked and goes on as before.
+    ParkFailed {
+        /// The status that it failed with; `None` if that was never told.
+        status: Option<u16>,
+    },
+    /// To hang up now could cut the other side off: a transfer or a park is under way. The call ends by itself when that is
+    /// done; to hang up once more ends it at once.
+    HangUpHeldBack,
+    /// A key code: the other side is on hold, and the number of the transfer target is awaited. This came so far.
+    TransferWait(String),
+    /// The transfer by keys is over: done, given up, or the target could not be reached.
+    TransferWaitOver,
+    /// Another call took the place of this one: its other side was transferred to us. This one ends.
+    ReplacedBy(CallId),
+    /// The call is joined with that other one, without us.
+    Bridged(CallId),
+    /// The call is in the conference (true), or no longer.
+    Conference(bool),
     /// The newest figures, about twice a second; only the newest is kept for a slow reader.
     Quality(Quality),
     /// It is over. Comes once, as the last change of this call.
@@ -148,6 +198,16 @@ pub enum EndReason {
     Unreachable,
     /// The other side does not know the call any more, or sent what cannot be used.
     Lost,
+    /// The other side went on to the target of a transfer.
+    Transferred,
+    /// The other side waits in a slot.
+    Parked,
+    /// Another call took its place.
+    Replaced,
+    /// Another phone answered it.
+    AnsweredElsewhere,
+    /// It was sent on, because nobody answered or as the account's forwarding says.
+    Forwarded,
     /// The phone was shut down.
     Shutdown,
 }
@@ -165,6 +225,11 @@ impl fmt::Display for EndReason {
             Self::Timeout => f.write_str("the other side does not respond"),
             Self::Unreachable => f.write_str("the other side cannot be reached"),
             Self::Lost => f.write_str("the call was lost"),
+            Self::Transferred => f.write_str("the call was transferred"),
+            Self::Parked => f.write_str("the call was parked"),
+            Self::Replaced => f.write_str("another call took its place"),
+            Self::AnsweredElsewhere => f.write_str("another phone answered it"),
+            Self::Forwarded => f.write_str("it was forwarded"),
             Self::Shutdown => f.write_str("the phone was shut down"),
         }
     }
@@ -186,6 +251,10 @@ pub struct Quality {
     pub jitter: Duration,
     /// Round trip to the other side by RTCP; `None` until its first report about us.
     pub round_trip: Option<Duration>,
+    /// How loud we are, in dBov, 0 at most; `None` in silence.
+    pub level_out: Option<f32>,
+    /// How loud the other side is, in dBov; `None` in silence.
+    pub level_in: Option<f32>,
     /// Estimated mean opinion score, 1.0 (bad) to 4.5 (excellent), ITU-T G.107 shortened; `None` before any packet.
     pub mos: Option<f32>,
 }
@@ -198,6 +267,8 @@ pub struct Snapshot {
     pub accounts: Vec<AccountState>,
     /// Calls not yet ended, by id.
     pub calls: Vec<CallState>,
+    /// Calls that we parked and that wait, oldest first.
+    pub parked: Vec<ParkedCall>,
 }
 
 /// One account in a [`Snapshot`].
@@ -222,10 +293,12 @@ pub struct CallState {
     pub account: Option<AccountId>,
     /// Who called.
     pub direction: Direction,
-    /// The other side's address.
+    /// The other side's address: by P-Asserted-Identity where the account trusts that, else what was dialled or From.
     pub remote: Uri,
     /// The other side's display name, when it gave one.
     pub remote_name: Option<String>,
+    /// The other side does not want to be known.
+    pub anonymous: bool,
     /// How far it is.
     pub phase: Phase,
     /// When it was dialled or came in.
@@ -240,8 +313,80 @@ pub struct CallState {
     pub remote_held: bool,
     /// Our microphone does not go to the wire.
     pub muted: bool,
+    /// A transfer or a park that is under way; to hang up is held back meanwhile.
+    pub task: Option<Task>,
+    /// The number of a transfer by keys, while it is awaited or its target is dialled.
+    pub transfer_wait: Option<String>,
+    /// In the conference.
+    pub conference: bool,
+    /// Joined with that other call, without us.
+    pub bridged: Option<CallId>,
+    /// The call that this one is a consultation for.
+    pub consultation_for: Option<CallId>,
+    /// Who transferred it to us (Referred-By), which nobody has verified.
+    pub transferred_by: Option<Identity>,
+    /// Who was called first (Diversion, History-Info).
+    pub diverted_from: Option<Identity>,
+    /// What came along for our screen (RFC 7433).
+    pub context: Option<Context>,
+    /// It rings back out of this slot, where we had parked it.
+    pub recall: Option<Slot>,
     /// The newest figures.
     pub quality: Quality,
+}
+
+impl CallState {
+    /// Who is at the other end.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        Identity::known(&self.remote, self.remote_name.clone(), self.anonymous)
+    }
+
+    pub(crate) fn new(
+        id: CallId,
+        account: Option<AccountId>,
+        direction: Direction,
+        remote: Uri,
+        since: Instant,
+    ) -> Self {
+        Self {
+            id,
+            account,
+            direction,
+            remote,
+            remote_name: None,
+            anonymous: false,
+            phase: if direction == Direction::Incoming { Phase::Ringing } else { Phase::Calling },
+            since,
+            answered: None,
+            codec: None,
+            held: false,
+            remote_held: false,
+            muted: false,
+            task: None,
+            transfer_wait: None,
+            conference: false,
+            bridged: None,
+            consultation_for: None,
+            transferred_by: None,
+            diverted_from: None,
+            context: None,
+            recall: None,
+            quality: Quality::default(),
+        }
+    }
+}
+
+/// What a call is busy with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Task {
+    /// A transfer is under way.
+    Transfer,
+    /// A park is under way.
+    Park,
+    /// The other side is parked; the call is only there to be listened to.
+    Parked,
 }
 
 /// Who called.

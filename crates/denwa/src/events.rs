@@ -3,7 +3,7 @@
 //! | event | when the reader is slow |
 //! |---|---|
 //! | `Incoming`, `Answered`, `Ended` | kept, in order |
-//! | levels: `Account`, `AudioDevice`, and of a call `Quality`, `Codec`, held, held by the other side, muted, ringing | only the newest unread one of each account, device, call |
+//! | levels: `Account`, `AudioDevice`, and of a call `Quality`, `Codec`, held, held by the other side, muted, ringing, identity, transfer progress, keys, conference | only the newest unread one of each account, device, call |
 //! | `Dtmf` | kept up to [`LOSSY_MAX`] unread ones, then the newest are dropped and counted |
 //!
 //! What is kept is bounded too: above [`KEPT_MAX`] unread events new calls are refused, incoming ones with 503 and dialled
@@ -156,6 +156,10 @@ enum Level {
     RemoteHold,
     Mute,
     Quality,
+    Identity,
+    Transfer,
+    Keys,
+    Conference,
 }
 
 /// `None` for what is no level and is never replaced.
@@ -170,7 +174,21 @@ fn level(change: &CallChange) -> Option<Level> {
         CallChange::RemoteHeld | CallChange::RemoteResumed => Some(Level::RemoteHold),
         CallChange::Muted(_) => Some(Level::Mute),
         CallChange::Quality(_) => Some(Level::Quality),
-        CallChange::Answered | CallChange::Dtmf(_) | CallChange::Ended(_) => None,
+        CallChange::Identity(_) => Some(Level::Identity),
+        CallChange::TransferProgress { .. } => Some(Level::Transfer),
+        CallChange::TransferWait(_) | CallChange::TransferWaitOver => Some(Level::Keys),
+        CallChange::Conference(_) => Some(Level::Conference),
+        CallChange::Answered
+        | CallChange::Dtmf(_)
+        | CallChange::Transferred
+        | CallChange::TransferFailed { .. }
+        | CallChange::TransferRequested { .. }
+        | CallChange::Parked(_)
+        | CallChange::ParkFailed { .. }
+        | CallChange::HangUpHeldBack
+        | CallChange::ReplacedBy(_)
+        | CallChange::Bridged(_)
+        | CallChange::Ended(_) => None,
     }
 }
 

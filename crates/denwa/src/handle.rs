@@ -7,14 +7,21 @@
 //! A future of a handle resolves when what was asked is *agreed*. Dropping the future does not take the request back.
 use crate::account::Account;
 use crate::board::{Board, Life};
-use crate::command::{Command, Digits, Done, Reject};
+use crate::command::{Command, Done};
 use crate::driver::registration_error;
 use crate::error::Error;
-use crate::event::{AccountId, CallId, CallState, EndReason, Registration, Snapshot};
+use crate::event::{AccountId, CallId, Registration, Snapshot};
+use crate::log::CallLog;
+use crate::park::{Forwarding, Slot};
+use crate::transfer::DialOptions;
 use sip_core::uri::Uri;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
+
+mod call;
+
+pub use call::{Call, Incoming};
 
 /// A running phone: its sockets, its registrations, its calls. Clones are the same phone.
 #[derive(Clone, Debug)]
@@ -47,7 +54,7 @@ impl Phone {
     pub async fn add(&self, account: Account) -> Result<AccountHandle, Error> {
         match self.door.ask(Command::AddAccount(account)).await? {
             Reached::Account(id, registration) => Ok(AccountHandle { id, registration, door: self.door.clone() }),
-            Reached::Agreed | Reached::Call(..) => Err(Error::Closed),
+            Reached::Agreed | Reached::Call(..) | Reached::Parked(_) => Err(Error::Closed),
         }
     }
 
@@ -56,7 +63,31 @@ impl Phone {
     /// # Errors
     /// As [`AccountHandle::dial`].
     pub async fn dial(&self, to: Uri) -> Result<Call, Error> {
-        self.door.dial(None, to).await
+        self.door.begin(Command::Dial { account: None, to, options: DialOptions::default() }).await
+    }
+
+    /// Talks with all of these at once, and with whom is in the conference already; held ones are resumed.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] if there are fewer than two, or one is not answered or is being transferred or parked.
+    pub async fn merge(&self, calls: &[&Call]) -> Result<(), Error> {
+        self.door.agree(Command::Merge(calls.iter().map(|call| call.id()).collect())).await
+    }
+
+    /// Turns from the live call to the one on hold.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] unless exactly one other call is answered and on hold.
+    pub async fn swap(&self) -> Result<(), Error> {
+        self.door.agree(Command::Swap).await
+    }
+
+    /// Tells in which slot a call is that is being parked; the answer to a [`SlotSource::Callback`](crate::SlotSource).
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] if there is no such call.
+    pub async fn parked_in(&self, call: CallId, slot: impl Into<String>) -> Result<(), Error> {
+        self.door.agree(Command::ParkedIn(call, slot.into())).await
     }
 
     /// The one door: every method of a handle ends here, so a record of commands replays a session.
@@ -65,6 +96,12 @@ impl Phone {
     /// What the command says, or [`Error::Closed`].
     pub async fn send(&self, command: Command) -> Result<Done, Error> {
         self.door.ask(command).await.map(Done::from)
+    }
+
+    /// The calls that are over.
+    #[must_use]
+    pub fn call_log(&self) -> CallLog {
+        self.door.board.log().clone()
     }
 
     /// A handle on an account, by id.
@@ -160,165 +197,47 @@ impl AccountHandle {
     /// [`Error::Misuse`] when too many calls exist or the event stream is full, [`Error::Audio`], [`Error::Network`] when
     /// no local port is to be had, [`Error::Closed`].
     pub async fn dial(&self, to: Uri) -> Result<Call, Error> {
-        self.door.dial(Some(self.id), to).await
-    }
-}
-
-/// A call that rings here. It is eaten by [`answer`](Self::answer) or [`reject`](Self::reject).
-#[must_use = "an unanswered call rings until the caller gives up"]
-#[derive(Debug)]
-pub struct Incoming {
-    state: Box<CallState>,
-    call: Call,
-}
-
-impl Incoming {
-    pub(crate) fn new(state: CallState, life: watch::Receiver<Life>, door: Door) -> Self {
-        Self { call: Call { id: state.id, life, door }, state: Box::new(state) }
+        self.dial_with(to, DialOptions::default()).await
     }
 
-    /// Which call.
-    #[must_use]
-    pub fn id(&self) -> CallId {
-        self.state.id
-    }
-
-    /// Who calls: the From of the INVITE, which nobody has verified.
-    #[must_use]
-    pub fn from(&self) -> &Uri {
-        &self.state.remote
-    }
-
-    /// The caller's display name, when it gave one.
-    #[must_use]
-    pub fn display_name(&self) -> Option<&str> {
-        self.state.remote_name.as_deref()
-    }
-
-    /// The account that is called, if the address belongs to one.
-    #[must_use]
-    pub fn account(&self) -> Option<AccountId> {
-        self.state.account
-    }
-
-    /// Answers; a call that is active is held first. Resolves when the caller has acknowledged.
+    /// As [`dial`](Self::dial), with a caller ID or a context.
     ///
     /// # Errors
-    /// [`Error::Ended`] when the caller was faster to give up, [`Error::NoCommonCodec`], [`Error::Closed`].
-    pub async fn answer(self) -> Result<Call, Error> {
-        self.call.door.agree(Command::Answer(self.call.id)).await?;
-        Ok(self.call)
+    /// As [`dial`](Self::dial).
+    pub async fn dial_with(&self, to: Uri, options: DialOptions) -> Result<Call, Error> {
+        self.door.begin(Command::Dial { account: Some(self.id), to, options }).await
     }
 
-    /// Rejects.
+    /// Takes a parked call: `701`.
     ///
     /// # Errors
-    /// [`Error::Misuse`] or [`Error::Ended`] when it is over already, [`Error::Closed`].
-    pub async fn reject(self, why: Reject) -> Result<(), Error> {
-        self.call.door.agree(Command::Reject(self.call.id, why)).await
+    /// As [`dial`](Self::dial); the call is then refused if nobody is in the slot.
+    pub async fn pick_up(&self, slot: &str) -> Result<Call, Error> {
+        self.door.begin(Command::PickUp(self.id, slot.to_owned())).await
     }
 
-    /// Resolves when the call is over, answered or not: to stop ringing when the caller gives up.
-    pub async fn ended(&self) -> EndReason {
-        self.call.ended().await
-    }
-}
-
-/// A call.
-#[derive(Clone, Debug)]
-pub struct Call {
-    id: CallId,
-    life: watch::Receiver<Life>,
-    door: Door,
-}
-
-impl Call {
-    /// Which.
-    #[must_use]
-    pub fn id(&self) -> CallId {
-        self.id
-    }
-
-    /// What there is to draw of it; `None` once it has ended.
-    #[must_use]
-    pub fn state(&self) -> Option<CallState> {
-        self.door.board.call(self.id)
-    }
-
-    /// Resolves on the 2xx, at once if it was long ago.
+    /// Takes a call that rings at another extension, or, with an empty one, in our group.
     ///
     /// # Errors
-    /// [`Error::Refused`] with the final response that came instead, [`Error::NoCommonCodec`], [`Error::Timeout`],
-    /// [`Error::Network`], [`Error::Ended`] when we hung up before, [`Error::Closed`].
-    pub async fn answered(&self) -> Result<(), Error> {
-        let mut life = self.life.clone();
-        match life.wait_for(|life| !matches!(life, Life::Early)).await.as_deref() {
-            Ok(Life::Early | Life::Up | Life::Over { answered: true, .. }) => Ok(()),
-            Ok(Life::Over { reason, .. }) => Err(Error::from_end("the call", reason.clone())),
-            Err(_) => Err(Error::Closed),
-        }
+    /// As [`dial`](Self::dial); the call is then refused if nothing rings there.
+    pub async fn pick_up_ringing(&self, extension: &str) -> Result<Call, Error> {
+        self.door.begin(Command::PickUpRinging(self.id, extension.to_owned())).await
     }
 
-    /// Resolves when the call is over, at once if it was long ago.
-    pub async fn ended(&self) -> EndReason {
-        let mut life = self.life.clone();
-        match life.wait_for(|life| matches!(life, Life::Over { .. })).await.as_deref() {
-            Ok(Life::Over { reason, .. }) => reason.clone(),
-            Ok(Life::Early | Life::Up) | Err(_) => EndReason::Shutdown,
-        }
-    }
-
-    /// Holds the other side. Resolves when it has agreed; on an error the call goes on as before.
+    /// Refuses (true) or takes calls that come in for this account.
     ///
     /// # Errors
-    /// [`Error::Misuse`] before the answer, [`Error::Refused`], [`Error::Ended`], [`Error::Closed`].
-    pub async fn hold(&self) -> Result<(), Error> {
-        self.door.agree(Command::Hold(self.id)).await
+    /// [`Error::Misuse`] when the account was removed, [`Error::Closed`].
+    pub async fn do_not_disturb(&self, on: bool) -> Result<(), Error> {
+        self.door.agree(Command::DoNotDisturb(self.id, on)).await
     }
 
-    /// Takes the other side back. Resolves when it has agreed. Another active call is held first.
+    /// Sends calls that come in elsewhere, by 302, from now on.
     ///
     /// # Errors
-    /// As [`hold`](Self::hold).
-    pub async fn resume(&self) -> Result<(), Error> {
-        self.door.agree(Command::Resume(self.id)).await
-    }
-
-    /// Sends silence, or nothing, instead of the microphone. Resolves at once; the other side has no say in it.
-    ///
-    /// # Errors
-    /// [`Error::Ended`], [`Error::Misuse`], [`Error::Closed`].
-    pub async fn mute(&self) -> Result<(), Error> {
-        self.door.agree(Command::Mute(self.id, true)).await
-    }
-
-    /// Sends the microphone again.
-    ///
-    /// # Errors
-    /// As [`mute`](Self::mute).
-    pub async fn unmute(&self) -> Result<(), Error> {
-        self.door.agree(Command::Mute(self.id, false)).await
-    }
-
-    /// Sends digits as telephone-events (RFC 4733). Resolves when they are queued; each takes about 150 ms on the wire.
-    ///
-    /// # Errors
-    /// [`Error::Misuse`] before the answer or when the other side takes no telephone-events, [`Error::Ended`],
-    /// [`Error::Closed`].
-    pub async fn dtmf(&self, digits: Digits) -> Result<(), Error> {
-        self.door.agree(Command::Dtmf(self.id, digits)).await
-    }
-
-    /// Ends the call whatever its state. Resolves when the other side has agreed, or did not answer in 32 s; a call that
-    /// is over already is fine too.
-    ///
-    /// # Errors
-    /// [`Error::Closed`].
-    pub async fn hangup(&self) -> Result<(), Error> {
-        match self.door.agree(Command::HangUp(self.id)).await {
-            Err(Error::Ended(_) | Error::Misuse { .. }) => Ok(()),
-            other => other,
-        }
+    /// As [`do_not_disturb`](Self::do_not_disturb).
+    pub async fn forward(&self, forwarding: Forwarding) -> Result<(), Error> {
+        self.door.agree(Command::Forward(self.id, forwarding)).await
     }
 }
 
@@ -337,6 +256,7 @@ pub(crate) enum Reached {
     Agreed,
     Account(AccountId, watch::Receiver<Registration>),
     Call(CallId, watch::Receiver<Life>),
+    Parked(Slot),
 }
 
 impl From<Reached> for Done {
@@ -345,6 +265,7 @@ impl From<Reached> for Done {
             Reached::Agreed => Self::Agreed,
             Reached::Account(id, _) => Self::Account(id),
             Reached::Call(id, _) => Self::Call(id),
+            Reached::Parked(slot) => Self::Parked(slot),
         }
     }
 }
@@ -367,10 +288,11 @@ impl Door {
         self.ask(command).await.map(|_| ())
     }
 
-    async fn dial(&self, account: Option<AccountId>, to: Uri) -> Result<Call, Error> {
-        match self.ask(Command::Dial { account, to }).await? {
+    /// For commands that make a call.
+    async fn begin(&self, command: Command) -> Result<Call, Error> {
+        match self.ask(command).await? {
             Reached::Call(id, life) => Ok(Call { id, life, door: self.clone() }),
-            Reached::Agreed | Reached::Account(..) => Err(Error::Closed),
+            Reached::Agreed | Reached::Account(..) | Reached::Parked(_) => Err(Error::Closed),
         }
     }
 }

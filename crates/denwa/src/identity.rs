@@ -104,6 +104,14 @@ impl Identity {
         if privacy(response) == Some(true) { Self::hidden(shown.source) } else { shown }
     }
 
+    /// What is shown of a call.
+    pub(crate) fn known(uri: &Uri, name: Option<String>, anonymous: bool) -> Self {
+        if anonymous {
+            return Self::hidden(IdentitySource::From);
+        }
+        Self { number: number(uri), uri: Some(bare(uri.clone())), name, anonymous, source: IdentitySource::From }
+    }
+
     fn hidden(source: IdentitySource) -> Self {
         Self { uri: None, name: None, number: None, anonymous: true, source }
     }

@@ -71,7 +71,9 @@ mod handle;
 pub mod identity;
 pub mod log;
 mod net;
+mod park;
 mod seed;
+mod transfer;
 
 /// What a sound device of your own is made of: implement [`Device`](device::Device) and hand it to [`Audio::Custom`].
 pub mod device {
@@ -79,18 +81,22 @@ pub mod device {
 }
 
 pub use account::{Account, DEFAULT_EXPIRES, Transport};
-pub use audio::Audio;
+pub use audio::{Audio, HoldSound};
 pub use builder::{DEFAULT_MAX_CALLS, PhoneBuilder};
 pub use command::{Command, Digits, Done, MAX_DIGITS, Reject};
 pub use error::Error;
 pub use event::{
     AccountId, AccountState, CallChange, CallId, CallState, Direction, EndReason, Event, Phase, Quality, Registration,
-    Snapshot,
+    Snapshot, Task,
 };
 pub use events::{Events, KEPT_MAX, LOSSY_MAX};
 pub use handle::{AccountHandle, Call, Incoming, Phone};
+pub use identity::{CallerIdProfile, Context, Identity};
+pub use log::CallLog;
+pub use park::{Forwarding, ParkChange, ParkMethod, ParkedCall, Slot, SlotSource};
 pub use sdp::Codec;
 pub use sip_core::uri::{Uri, UriError};
+pub use transfer::{Codes, DialOptions, DtmfMode, Keys, ReferPolicy, ReferRequest, TransferOptions};
 
 /// The examples of the README compile.
 #[cfg(doctest)]

@@ -31,6 +31,8 @@ impl Driver {
         let id = AccountId(self.endpoint.add_account(config));
         let state = AccountState { id, aor: profile.aor.clone(), registration: Registration::Unregistered };
         self.profiles.insert(id, profile);
+        #[cfg(feature = "ami")]
+        self.listen_to_manager(id);
         Reached::Account(id, self.board.add_account(state))
     }
 
@@ -53,9 +55,11 @@ impl Driver {
     }
 
     pub(super) fn remove_account(&mut self, now: Instant, id: AccountId) -> Result<(), Error> {
+        self.unwatch_slots(now, id);
         self.endpoint.remove_account(now, id.0).map_err(|misuse| account_misuse("remove", misuse))?;
         self.board.remove_account(id);
         self.profiles.remove(&id);
+        self.receptions.remove(&id);
         self.waiting
             .settle_account(id, |_| Some(Err(Error::Misuse { doing: "register", state: "the account was removed" })));
         Ok(())
@@ -82,7 +86,7 @@ impl Driver {
     }
 
     /// What the endpoint says of a binding.
-    pub(super) fn registration(&mut self, id: AccountId, state: RegistrationState) {
+    pub(super) fn registration(&mut self, now: Instant, id: AccountId, state: RegistrationState) {
         let told = match state {
             RegistrationState::Registering => Registration::Registering,
             RegistrationState::Registered { expires, .. } => Registration::Registered { expires_in: expires },
@@ -107,6 +111,9 @@ impl Driver {
             (Registration::Failed { status, reason, .. }, _) => Some(Err(registration_error(*status, reason))),
             _ => None,
         });
+        if registered {
+            self.watch_slots(now, id);
+        }
         self.publish(Event::Account { id, state: told });
         self.keep_connections();
     }

@@ -31,12 +31,20 @@ impl Driver {
     }
 
     /// What both sides agreed on, in the media's words.
-    pub(super) fn configure(&mut self, leg: LegId, agreed: Agreed) {
+    pub(super) fn configure(&mut self, leg: LegId, mut agreed: Agreed) {
         let Some(stream) = self.lines.stream(leg) else { return };
+        let held = self.switch.leg(leg).filter(|view| view.held && !view.remote_held).is_some();
+        let sound = self.hold_sound.clone().filter(|_| held && agreed.direction == Direction::Inactive);
+        if sound.is_some() {
+            // The other side listens, and hears the hold music instead of us.
+            agreed = agreed.directed(Direction::SendOnly);
+        }
+        self.engine.set_source(stream, sound.unwrap_or_default());
         let Some(send) = codec(agreed.send.codec) else { return };
         let codec_name = format!("{}/{}", agreed.send.codec.name(), agreed.send.codec.clock_rate());
         self.engine.configure(stream, stream_config(agreed, send, self.cname.clone()));
-        self.engine.set_live(stream, self.switch.leg(leg).is_some_and(|view| view.live));
+        let bridged = self.switch.bridges().iter().any(|pair| pair.contains(&leg));
+        self.engine.set_live(stream, bridged || self.switch.leg(leg).is_some_and(|view| view.live));
         let told = self.board.with_call(CallId(leg), |call| call.codec.replace(codec_name.clone()));
         if told.is_some_and(|told| told.as_ref() != Some(&codec_name)) {
             self.publish(Event::Call { id: CallId(leg), change: CallChange::Codec(codec_name) });
@@ -48,6 +56,13 @@ impl Driver {
         self.tell_quality(leg, stream);
         self.lines.take_stream(leg);
         self.engine.close(stream);
+    }
+
+    /// Which calls are heard together without us.
+    pub(super) fn arrange(&mut self) {
+        let streams = |pair: &[LegId; 2]| pair.iter().filter_map(|leg| self.lines.stream(*leg)).collect::<Vec<_>>();
+        let rooms = self.switch.bridges().iter().map(|pair| media::Room::without_user(streams(pair))).collect();
+        self.engine.arrange(rooms);
     }
 
     /// What the media thread heard.
@@ -84,6 +99,8 @@ impl Driver {
             loss: stats.loss_fraction,
             jitter: stats.jitter,
             round_trip: stats.round_trip,
+            level_out: stats.level_out,
+            level_in: stats.level_in,
             mos: stats.mos,
         };
         let before = self.board.with_call(CallId(leg), |call| std::mem::replace(&mut call.quality, quality));

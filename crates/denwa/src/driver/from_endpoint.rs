@@ -1,30 +1,49 @@
 //! What the endpoint says, handed to the switch: events become signals, one to one.
 use super::Driver;
-use crate::event::{AccountId, CallId, CallState, Direction, Phase, Quality};
+use super::reception::Welcome;
+use crate::event::{AccountId, CallId};
+use crate::identity::{self, Identity};
 use bytes::Bytes;
-use call::{Action, Loss, Signal};
-use sip_core::endpoint::{Event, Flow, OfferId, SessionEvent, SessionId};
+use call::{LegId, Loss, Signal};
+use sip_core::endpoint::{Event, Flow, OfferId, ServerId, SessionEvent, SessionId};
+use sip_core::header::Name;
 use sip_core::resolve::Question;
-use sip_core::{Request, StatusCode, Uri};
+use sip_core::{Method, Request, StatusCode, Uri};
 use std::time::Instant;
 
 impl Driver {
     pub(super) fn endpoint_says(&mut self, now: Instant, event: Event) {
         match event {
-            Event::Registration { account, state } => self.registration(AccountId(account), state),
-            Event::Incoming { session, account, request, flow, offer, .. } => {
-                self.incoming(now, session, account.map(AccountId), &request, flow, offer.as_deref());
+            Event::Registration { account, state } => self.registration(now, AccountId(account), state),
+            Event::Incoming { session, account, request, flow, offer, replaces } => {
+                let (account, offer) = (account.map(AccountId), offer.as_deref());
+                match replaces {
+                    Some(old) => self.replaced(now, session, old, account, &request, (flow, offer)),
+                    None => self.incoming(now, session, account, &request, flow, offer),
+                }
             }
             Event::Session { session, event } => self.session(now, session, event),
             Event::Resolve { id, question } => self.resolve(now, id, question),
-            // Nothing of ours waits for it: the facade sends no such request and allows no such method.
-            Event::Request { id, .. } => {
-                if let Err(misuse) = self.endpoint.respond(now, id, StatusCode::METHOD_NOT_ALLOWED, Vec::new(), None) {
-                    tracing::debug!(%misuse, "a request went before its response");
-                }
-            }
-            Event::Response { .. } => {}
+            Event::Refer { id, event, .. } => self.refer_says(now, id, event),
+            Event::Referred { id, session, request, .. } => self.referred(now, id, session, &request),
+            Event::Subscription { id, event } => self.subscription_says(now, id, event),
+            Event::Request { id, session, request, .. } => self.request(now, id, session, &request),
+            Event::Response { id, .. } => self.info_answered(now, id),
             _ => tracing::debug!("an event of the endpoint that this version does not know"),
+        }
+    }
+
+    /// A request that the endpoint leaves to us.
+    fn request(&mut self, now: Instant, id: ServerId, session: Option<SessionId>, request: &Request) {
+        let leg = session.and_then(|session| self.lines.leg_of_session(session));
+        let status = match (request.method(), leg) {
+            (Method::Info, Some(leg)) => self.info(leg, request),
+            // The first NOTIFY of a subscription that a server makes by itself: messages are waiting (RFC 3842).
+            (Method::Notify, None) => StatusCode::OK,
+            _ => StatusCode::METHOD_NOT_ALLOWED,
+        };
+        if let Err(misuse) = self.endpoint.respond(now, id, status, Vec::new(), None) {
+            tracing::debug!(%misuse, "a request went before its response");
         }
     }
 
@@ -48,30 +67,35 @@ impl Driver {
         if let Some(status) = self.cannot_take_a_call() {
             return self.turn_away(now, session, status);
         }
-        let Ok((remote, remote_name)) = caller(request) else {
+        let Some(mut state) = self.caller_state(account, request, now) else {
             return self.turn_away(now, session, StatusCode::BAD_REQUEST);
+        };
+        let (ring, forward_to) = match self.welcome(account, state.recall.is_some()) {
+            Welcome::Ring(ring, forward_to) => (ring, forward_to),
+            Welcome::Refuse(status) => return self.turn_away(now, session, status),
+            Welcome::Forward(to) => return self.send_elsewhere(now, session, &to),
         };
         let Ok((stream, local)) = self.open_stream(now, Some(flow.local.ip())) else {
             return self.turn_away(now, session, StatusCode::SERVICE_UNAVAILABLE);
         };
-        let leg = self.switch.incoming(now, offer, local);
+        let leg = self.switch.ring(now, offer, local, ring);
         self.lines.add(leg, stream);
         self.lines.bind(leg, session);
-        self.board.add_call(CallState {
-            id: CallId(leg),
-            account,
-            direction: Direction::Incoming,
-            remote,
-            remote_name,
-            phase: Phase::Ringing,
-            since: now,
-            answered: None,
-            codec: None,
-            held: false,
-            remote_held: false,
-            muted: false,
-            quality: Quality::default(),
-        });
+        if let Some(line) = self.lines.line(leg) {
+            line.forward_to = forward_to;
+        }
+        state.id = CallId(leg);
+        self.set_traits(leg, account, Some(&state.remote), false);
+        drop(self.board.add_call(state));
+        self.may_answer_itself(now, leg, request);
+    }
+
+    fn send_elsewhere(&mut self, now: Instant, session: SessionId, to: &Uri) {
+        tracing::debug!("an incoming call was forwarded");
+        let headers = vec![(Name::Contact, format!("<{to}>"))];
+        if let Err(misuse) = self.endpoint.refuse(now, session, StatusCode::MOVED_TEMPORARILY, headers) {
+            tracing::debug!(%misuse, "the caller was faster");
+        }
     }
 
     /// The status to refuse with, if no call can be taken now.
@@ -87,7 +111,7 @@ impl Driver {
         }
     }
 
-    fn turn_away(&mut self, now: Instant, session: SessionId, status: StatusCode) {
+    pub(super) fn turn_away(&mut self, now: Instant, session: SessionId, status: StatusCode) {
         tracing::debug!(status = status.code(), "an incoming call was turned away");
         if let Err(misuse) = self.endpoint.refuse(now, session, status, Vec::new()) {
             tracing::debug!(%misuse, "the caller was faster");
@@ -108,6 +132,7 @@ impl Driver {
         if let SessionEvent::Refused { reason, response: Some(_), .. } = &event {
             self.lines.set_reason(leg, reason.clone());
         }
+        self.listen(now, leg, session, &event);
         if let SessionEvent::Ended = event {
             self.lines.unbind(session);
             self.keep_connections();
@@ -115,10 +140,55 @@ impl Driver {
         if let Some(signal) = signal(event) {
             self.switch.handle_signal(now, leg, signal);
         }
-        // The dialog has moved on: perhaps it was the ACK that an offer of ours waits for.
-        if let Some(sdp) = self.lines.take_held_back(leg) {
-            self.act(now, leg, Action::Offer { sdp });
+    }
+
+    /// What a message tells beside its place in the session: who is there, and what the peer can do.
+    fn listen(&mut self, now: Instant, leg: LegId, session: SessionId, event: &SessionEvent) {
+        let account = self.board.call(CallId(leg)).and_then(|call| call.account);
+        let trusted = self.is_trusted(account);
+        let identity = match event {
+            SessionEvent::Progress { response, .. }
+            | SessionEvent::Answered { response, .. }
+            | SessionEvent::OfferAnswered { response, .. } => Some(Identity::of_response(response, trusted)),
+            SessionEvent::Offer { request, .. } | SessionEvent::Updated { request } => {
+                Some(Identity::of_request(request, trusted))
+            }
+            SessionEvent::Cancelled { request: Some(request) } => {
+                if let Some(line) = self.lines.line(leg) {
+                    line.elsewhere = identity::answered_elsewhere(request);
+                }
+                None
+            }
+            _ => None,
+        };
+        if let SessionEvent::Progress { .. } = event {
+            // An exchange in between moves calls that still ring; a phone at the other end does not (RFC 3891 §3).
+            let exchange = self.is_registrar_of(account, session) && self.replaces_calls(session);
+            let remote = self.board.call(CallId(leg)).map(|call| call.remote);
+            self.set_traits(leg, account, remote.as_ref(), exchange);
         }
+        self.identified(now, leg, identity);
+    }
+
+    /// Whether the other end of a session is the account's own server, which then stands between us and whoever we talk to.
+    fn is_registrar_of(&self, account: Option<AccountId>, session: SessionId) -> bool {
+        let Some(profile) = account.and_then(|id| self.profiles.get(&id)) else { return false };
+        let Some(dialog) = self.endpoint.dialog(session) else { return false };
+        let host = |uri: &Uri| uri.as_sip().map(|sip| sip.host().clone());
+        let target = host(dialog.remote_target());
+        let there = match target.as_ref().and_then(sip_core::uri::Host::ip) {
+            Some(ip) => ip == dialog.flow().remote.ip(),
+            None => target == host(&profile.aor),
+        };
+        there && dialog.route_set().is_empty()
+    }
+
+    /// Whether the server of a session says, in that or in another session, that it can replace calls: a ringing call
+    /// seldom says what the server can.
+    fn replaces_calls(&self, session: SessionId) -> bool {
+        let server = |session| self.endpoint.dialog(session).map(|dialog| dialog.flow().remote);
+        let here = server(session);
+        self.lines.sessions().any(|other| server(other) == here && self.endpoint.remote_supports(other, "replaces"))
     }
 
     fn refuse_stray_offer(&mut self, now: Instant, session: SessionId, offer: OfferId) {
@@ -151,10 +221,4 @@ fn signal(event: SessionEvent) -> Option<Signal> {
         SessionEvent::Ended => Signal::Ended,
         _ => return None,
     })
-}
-
-/// Who calls, by From (RFC 3261 §8.1.1.3), which nobody has verified.
-fn caller(request: &Request) -> Result<(Uri, Option<String>), ()> {
-    let from = request.from().map_err(|_| ())?;
-    Ok((from.uri().map_err(|_| ())?, from.display().map(|name| name.into_owned())))
 }

@@ -1,9 +1,10 @@
 //! Which leg is which session and which stream: the driver's one table.
+use crate::identity::Context;
 use call::LegId;
 use media::StreamId;
-use sdp::SessionDescription;
-use sip_core::endpoint::{OfferId, SessionId};
-use std::collections::BTreeMap;
+use sip_core::Uri;
+use sip_core::endpoint::{Headers, OfferId, ReferredId, SessionId};
+use std::collections::{BTreeMap, VecDeque};
 
 /// One call, as the three layers know it. Each part is there from its making to its end, and they do not end together.
 #[derive(Debug, Default)]
@@ -12,10 +13,30 @@ pub(crate) struct Line {
     pub(crate) stream: Option<StreamId>,
     /// The offer of the peer's that waits for our answer; the call layer knows only that there is one.
     pub(crate) offer: Option<OfferId>,
-    /// An offer of ours that the dialog could not send yet (RFC 3261 §14.1: not before the ACK to our last 2xx).
-    pub(crate) held_back: Option<SessionDescription>,
     /// The words of a refusal; the call layer knows only its number.
     pub(crate) reason: Option<String>,
+    /// What the INVITE says beside its target.
+    pub(crate) headers: Headers,
+    /// What goes along with a transfer of this call.
+    pub(crate) context: Option<Context>,
+    /// Where the caller is sent when it is refused with 302.
+    pub(crate) forward_to: Option<Uri>,
+    /// The REFER of the peer's that this call follows.
+    pub(crate) referred: Option<ReferredId>,
+    /// Who was at the other end first, to see when the exchange gives that back.
+    pub(crate) original: Option<Uri>,
+    /// Keys that wait for the answer to the INFO before them.
+    pub(crate) infos: VecDeque<char>,
+    /// Whom it was transferred to, and whether by us.
+    pub(crate) transferred: Option<(String, bool)>,
+    /// Where it is parked.
+    pub(crate) slot: Option<String>,
+    /// The slot that it takes a call out of.
+    pub(crate) takes: Option<String>,
+    /// Another phone answered it.
+    pub(crate) elsewhere: bool,
+    /// The call layer has told the end, which is when the last of this was of use.
+    over: bool,
 }
 
 #[derive(Debug, Default)]
@@ -52,6 +73,10 @@ impl Lines {
         self.by_stream.get(&stream).copied()
     }
 
+    pub(crate) fn sessions(&self) -> impl Iterator<Item = SessionId> {
+        self.by_session.keys().copied()
+    }
+
     pub(crate) fn set_offer(&mut self, leg: LegId, offer: OfferId) {
         if let Some(line) = self.lines.get_mut(&leg) {
             line.offer = Some(offer);
@@ -62,14 +87,9 @@ impl Lines {
         self.lines.get_mut(&leg)?.offer.take()
     }
 
-    pub(crate) fn hold_back(&mut self, leg: LegId, offer: SessionDescription) {
-        if let Some(line) = self.lines.get_mut(&leg) {
-            line.held_back = Some(offer);
-        }
-    }
-
-    pub(crate) fn take_held_back(&mut self, leg: LegId) -> Option<SessionDescription> {
-        self.lines.get_mut(&leg)?.held_back.take()
+    /// One call's line, while any layer knows the call.
+    pub(crate) fn line(&mut self, leg: LegId) -> Option<&mut Line> {
+        self.lines.get_mut(&leg)
     }
 
     pub(crate) fn set_reason(&mut self, leg: LegId, reason: String) {
@@ -96,7 +116,6 @@ impl Lines {
         if let Some(line) = self.lines.get_mut(&leg) {
             line.session = None;
             line.offer = None;
-            line.held_back = None;
         }
         self.forget_if_empty(leg);
         Some(leg)
@@ -111,8 +130,16 @@ impl Lines {
         self.lines.is_empty()
     }
 
+    /// The call is over for the call layer.
+    pub(crate) fn close(&mut self, leg: LegId) {
+        if let Some(line) = self.lines.get_mut(&leg) {
+            line.over = true;
+        }
+        self.forget_if_empty(leg);
+    }
+
     fn forget_if_empty(&mut self, leg: LegId) {
-        if self.lines.get(&leg).is_some_and(|line| line.session.is_none() && line.stream.is_none()) {
+        if self.lines.get(&leg).is_some_and(|line| line.over && line.session.is_none() && line.stream.is_none()) {
             self.lines.remove(&leg);
         }
     }

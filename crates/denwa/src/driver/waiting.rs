@@ -2,6 +2,7 @@
 use crate::error::Error;
 use crate::event::{AccountId, CallId};
 use crate::handle::{Reached, Reply};
+use crate::park::Slot;
 use std::collections::BTreeMap;
 
 /// What a waiting future waits for in a call.
@@ -10,6 +11,8 @@ pub(crate) enum Want {
     Answered,
     Held,
     Resumed,
+    Transferred,
+    Parked,
     Ended,
 }
 
@@ -37,12 +40,17 @@ impl Waiting {
 
     /// Answers those for whom the verdict is clear; the others wait on.
     pub(crate) fn settle_call(&mut self, id: CallId, verdict: impl Fn(Want) -> Option<Result<(), Error>>) {
-        self.calls.settle(id, verdict);
+        self.calls.settle(id, |want| verdict(want).map(|verdict| verdict.map(|()| Reached::Agreed)));
+    }
+
+    /// Answers those who wait for a slot.
+    pub(crate) fn settle_parked(&mut self, id: CallId, slot: &Slot) {
+        self.calls.settle(id, |want| (want == Want::Parked).then(|| Ok(Reached::Parked(slot.clone()))));
     }
 
     /// As [`settle_call`](Self::settle_call).
     pub(crate) fn settle_account(&mut self, id: AccountId, verdict: impl Fn(Binding) -> Option<Result<(), Error>>) {
-        self.accounts.settle(id, verdict);
+        self.accounts.settle(id, |want| verdict(want).map(|verdict| verdict.map(|()| Reached::Agreed)));
     }
 }
 
@@ -63,13 +71,13 @@ impl<K: Ord, W: Copy> Table<K, W> {
         waiting.push((want, reply));
     }
 
-    fn settle(&mut self, id: K, verdict: impl Fn(W) -> Option<Result<(), Error>>) {
+    fn settle(&mut self, id: K, verdict: impl Fn(W) -> Option<Result<Reached, Error>>) {
         let Some(waiting) = self.0.remove(&id) else { return };
         let mut still = Vec::new();
         for (want, reply) in waiting {
             match verdict(want) {
                 // Nobody may be listening any more, which is fine.
-                Some(result) => drop(reply.send(result.map(|()| Reached::Agreed))),
+                Some(result) => drop(reply.send(result)),
                 None => still.push((want, reply)),
             }
         }

@@ -1,0 +1,94 @@
+//! Park: the slot is told by whoever knows it; the call is taken from there, rings back, or is given up.
+use super::support::*;
+use super::trio::*;
+use denwa::{Account, EndReason, ParkChange, Slot, SlotSource};
+use lab::pbx::Config;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// The slot as the PBX itself sees it.
+fn slot(trio: &Trio) -> String {
+    let parked = |view: &lab::pbx::View| view.calls.iter().any(|call| call.slot.is_some());
+    assert!(trio.server.wait_for(Duration::from_secs(5), parked), "nobody is parked");
+    trio.server.calls().into_iter().find_map(|call| call.slot).unwrap()
+}
+
+async fn with_callback(config: Config) -> (Trio, mpsc::UnboundedReceiver<denwa::CallId>) {
+    let (asks, asked) = mpsc::unbounded_channel();
+    let source = SlotSource::Callback(Arc::new(move |call| asks.send(call).unwrap_or_default()));
+    let set = |account: Account| account.slots(source).park_timeout(Duration::from_secs(2));
+    (Trio::with(config, set).await, asked)
+}
+
+#[tokio::test]
+async fn park_and_take_it_elsewhere() {
+    let (mut trio, mut asked) = with_callback(Config::default()).await;
+    let ours = trio.ours.clone();
+    let park = tokio::spawn(async move { ours.park().await });
+    let id = within("being asked for the slot", asked.recv()).await.unwrap();
+    let number = slot(&trio);
+    assert_eq!(number, "701");
+    trio.agent._phone.parked_in(id, number.clone()).await.unwrap();
+    assert_eq!(within("the park", park).await.unwrap().unwrap(), Slot::At(number.clone()));
+    assert_eq!(ended(&trio.ours).await, EndReason::Parked);
+    let parked = trio.agent._phone.snapshot().parked;
+    assert_eq!((parked.len(), parked[0].party.as_str()), (1, "1001"));
+    let taken = trio.target.me.pick_up(&number).await.unwrap();
+    within("the slot's answer", taken.answered()).await.unwrap();
+    trio.handed_over(&taken).await;
+    change(&mut trio.target.events, taken.id(), |change| is_named(change, "1001")).await;
+    assert!(trio.server.calls().iter().all(|call| call.slot.is_none()), "the slot is free");
+}
+
+#[tokio::test]
+async fn without_a_slot_the_call_stays_until_its_user_hangs_up() {
+    let mut trio = Trio::new().await;
+    assert_eq!(within("the park", trio.ours.park()).await.unwrap(), Slot::Unknown);
+    assert!(trio.ours.state().is_some());
+    within("hanging up", trio.ours.hangup()).await.unwrap();
+    assert_eq!(ended(&trio.ours).await, EndReason::Parked);
+    let before = trio.theirs.state().unwrap().quality.packets_received;
+    received(&trio.theirs, before + 20).await;
+    let number = slot(&trio);
+    let taken = trio.target.me.pick_up(&number).await.unwrap();
+    within("the slot's answer", taken.answered()).await.unwrap();
+    trio.handed_over(&taken).await;
+}
+
+#[tokio::test]
+async fn it_rings_back() {
+    let (mut trio, mut asked) = with_callback(Config::default().park_timeout(Duration::from_secs(2))).await;
+    let ours = trio.ours.clone();
+    let park = tokio::spawn(async move { ours.park().await });
+    let id = within("being asked for the slot", asked.recv()).await.unwrap();
+    trio.agent._phone.parked_in(id, slot(&trio)).await.unwrap();
+    within("the park", park).await.unwrap().unwrap();
+    let ring = incoming(&mut trio.agent.events).await;
+    assert_eq!(ring.recall(), Some(&Slot::At("701".into())));
+    let back = within("the ACK", ring.answer()).await.unwrap();
+    received(&back, 10).await;
+    assert!(trio.agent._phone.snapshot().parked.is_empty());
+    assert!(trio.theirs.state().is_some());
+}
+
+#[tokio::test]
+async fn nobody_is_in_that_slot() {
+    let trio = Trio::new().await;
+    let call = trio.target.me.pick_up("705").await.unwrap();
+    assert_eq!(within("the refusal", call.answered()).await.unwrap_err().status(), Some(404));
+}
+
+#[tokio::test]
+async fn who_parked_it_is_told_what_became_of_it() {
+    let (mut trio, mut asked) = with_callback(Config::default().park_timeout(Duration::from_secs(2))).await;
+    let ours = trio.ours.clone();
+    let park = tokio::spawn(async move { ours.park().await });
+    let id = within("being asked for the slot", asked.recv()).await.unwrap();
+    trio.agent._phone.parked_in(id, slot(&trio)).await.unwrap();
+    within("the park", park).await.unwrap().unwrap();
+    let parked = park_event(&mut trio.agent.events, ParkChange::Parked).await;
+    assert_eq!(parked.until - parked.since, Duration::from_secs(2));
+    let back = park_event(&mut trio.agent.events, ParkChange::RingingBack).await;
+    assert_eq!(back.slot, parked.slot);
+}
