@@ -5,7 +5,10 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use denwa::{Account, AccountHandle, Audio, Call, CallChange, CallId, Codec, Event, Events, Incoming, Transport};
+use denwa::{
+    Account, AccountHandle, Audio, Call, CallChange, CallId, Codec, EndReason, Event, Events, Incoming, ParkChange,
+    ParkedCall, Transport, Uri,
+};
 use tokio::sync::{Notify, mpsc};
 
 use crate::ear::{Ear, talk_and_listen};
@@ -22,6 +25,7 @@ pub struct Phone {
     account: Option<AccountHandle>,
     server: String,
     incoming: mpsc::UnboundedReceiver<Incoming>,
+    parked: mpsc::UnboundedReceiver<(ParkedCall, ParkChange)>,
     changes: Arc<Changes>,
     ear: Ear,
 }
@@ -46,8 +50,9 @@ impl Phone {
         let (phone, events) = builder.start().await?;
         let (ringing, incoming) = mpsc::unbounded_channel();
         let changes = Arc::new(Changes::default());
-        tokio::spawn(sort(events, ringing, Arc::clone(&changes)));
-        Ok(Self { phone, account: None, server: ASTERISK.to_string(), incoming, changes, ear })
+        let (parks, parked) = mpsc::unbounded_channel();
+        tokio::spawn(sort(events, ringing, parks, Arc::clone(&changes)));
+        Ok(Self { phone, account: None, server: ASTERISK.to_string(), incoming, parked, changes, ear })
     }
 
     /// A phone that is registered at Asterisk as this user.
@@ -57,12 +62,25 @@ impl Phone {
         Ok(phone)
     }
 
+    /// A phone that is registered at Asterisk as this user, says that tone, and whose account is as `set` makes it.
+    pub async fn with(user: &str, hz: u32, set: impl FnOnce(Account) -> Account) -> Result<Self> {
+        let mut phone = Self::start_saying(&[], hz).await?;
+        phone.register_as(ASTERISK, user, set).await?;
+        Ok(phone)
+    }
+
     /// Registers; `dial` goes to that server from now on.
     pub async fn register(&mut self, server: &str, user: &str, transport: Option<Transport>) -> Result {
-        let mut account = Account::new(format!("sip:{user}@{server}").parse()?).password(format!("secret{user}"));
-        if let Some(transport) = transport {
-            account = account.transport(transport);
-        }
+        self.register_as(server, user, |account| match transport {
+            Some(transport) => account.transport(transport),
+            None => account,
+        })
+        .await
+    }
+
+    async fn register_as(&mut self, server: &str, user: &str, set: impl FnOnce(Account) -> Account) -> Result {
+        let account = Account::new(format!("sip:{user}@{server}").parse()?).password(format!("secret{user}"));
+        let account = set(account);
         self.server = server.to_string();
         self.account = Some(within("the registration", 10, self.phone.register(account)).await??);
         Ok(())
@@ -83,9 +101,40 @@ impl Phone {
         self.phone.local_addresses()[0]
     }
 
+    /// A number at its server.
+    pub fn uri(&self, number: &str) -> Result<Uri> {
+        Ok(format!("sip:{number}@{}", self.server).parse()?)
+    }
+
     /// Dials a number at its server.
     pub async fn dial(&self, number: &str) -> Result<Call> {
-        Ok(self.account().dial(format!("sip:{number}@{}", self.server).parse()?).await?)
+        Ok(self.account().dial(self.uri(number)?).await?)
+    }
+
+    /// Presses keys in a call, as fast as that goes.
+    pub async fn press(&self, call: &Call, keys: &str) -> Result {
+        for key in keys.chars() {
+            call.press(key).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until a call has ended, and why.
+    pub async fn ended(&self, call: &Call, seconds: u64) -> Result<EndReason> {
+        within("the end of the call", seconds, call.ended()).await
+    }
+
+    /// Waits until an event of a parked call came.
+    pub async fn park_change(&mut self, what: ParkChange, seconds: u64) -> Result<ParkedCall> {
+        let search = async {
+            while let Some((call, change)) = self.parked.recv().await {
+                if change == what {
+                    return Ok(call);
+                }
+            }
+            Err("the phone ended".into())
+        };
+        within(&format!("{what:?}"), seconds, search).await?
     }
 
     /// Dials a number and waits until it has answered.
@@ -188,10 +237,16 @@ pub async fn within<T>(what: &str, seconds: u64, future: impl Future<Output = T>
     tokio::time::timeout(limit, future).await.map_err(|_| Failure::from(format!("{what} did not come in {seconds} s")))
 }
 
-async fn sort(mut events: Events, ringing: mpsc::UnboundedSender<Incoming>, changes: Arc<Changes>) {
+async fn sort(
+    mut events: Events,
+    ringing: mpsc::UnboundedSender<Incoming>,
+    parks: mpsc::UnboundedSender<(ParkedCall, ParkChange)>,
+    changes: Arc<Changes>,
+) {
     while let Some(event) = events.next().await {
         match event {
             Event::Incoming(incoming) => drop(ringing.send(incoming)), // a test that is over does not listen
+            Event::Park { call, change } => drop(parks.send((call, change))),
             Event::Call { id, change } => {
                 changes.all.lock().expect("no panic while it is held").push((id, change));
                 changes.more.notify_waiters();

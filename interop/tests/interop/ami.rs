@@ -40,7 +40,7 @@ async fn parked(events: &mut AmiEvents) -> Result<ParkedCall> {
 async fn a_call_parked_by_keys_and_taken_back() -> Result {
     let (mut ami, _far) = (events().await?, Baresip::b().await?);
     let phone = Phone::of("1003", &[Codec::Pcmu]).await?;
-    let call = phone.call("1002").await?;
+    let call = phone.call("1022").await?;
     phone.hears_tone(880).await?;
     call.dtmf("#".parse()?).await?;
     tokio::time::sleep(Duration::from_millis(2000)).await; // "transfer"
@@ -50,7 +50,7 @@ async fn a_call_parked_by_keys_and_taken_back() -> Result {
     assert!((701..=720).contains(&told.slot.parse::<u16>()?), "{told:?}");
     assert!(!told.listed && told.timeout == Some(Duration::from_secs(300)), "{told:?}");
     let (other, ours) =
-        (OurCall { endpoint: "1003", number: Some("1001") }, OurCall { endpoint: "1003", number: Some("1002") });
+        (OurCall { endpoint: "1003", number: Some("1021") }, OurCall { endpoint: "1003", number: Some("1022") });
     assert_eq!(told.which(&[other, ours]), Some((1, Certainty::Same)), "{told:?}");
     within("the PBX's BYE", 20, call.ended()).await?;
 
@@ -77,7 +77,7 @@ async fn a_call_parked_by_keys_and_taken_back() -> Result {
 async fn a_parked_caller_who_gives_up() -> Result {
     let (mut ami, mut far) = (events().await?, Baresip::b().await?);
     let phone = Phone::of("1003", &[Codec::Pcmu]).await?;
-    let call = phone.call("1002").await?;
+    let call = phone.call("1022").await?;
     phone.hears_tone(880).await?;
     call.dtmf("#".parse()?).await?;
     tokio::time::sleep(Duration::from_millis(2000)).await;

@@ -13,7 +13,7 @@ async fn from_baresip_in_opus() -> Result {
     let mut phone = Phone::of("1003", &[Codec::Opus]).await?;
     far.command("dial", "1003").await?;
     let ringing = phone.rings().await?;
-    assert_eq!((ringing.display_name(), ringing.account()), (Some("Alice"), Some(phone.account().id())));
+    assert_eq!((ringing.display_name(), ringing.account()), (Some("Baresip A"), Some(phone.account().id())));
     far.event("CALL_RINGING").await?;
     let call = within("the ACK", 15, ringing.answer()).await??;
     far.event("CALL_ESTABLISHED").await?;

@@ -66,7 +66,7 @@ async fn the_echo_comes_back() -> Result {
 async fn to_baresip_that_rings_in_opus() -> Result {
     let mut far = Baresip::a().await?;
     let phone = Phone::of("1003", &[Codec::Opus]).await?;
-    let call = phone.dial("1001").await?;
+    let call = phone.dial("1021").await?;
     far.event("CALL_INCOMING").await?;
     phone.change(&call, "180", |change| matches!(change, CallChange::Ringing)).await?;
     far.command("accept", "").await?;
@@ -83,7 +83,7 @@ async fn to_baresip_that_rings_in_opus() -> Result {
 async fn to_baresip_that_answers_at_once_in_pcmu() -> Result {
     let mut far = Baresip::b().await?;
     let phone = Phone::of("1003", &[Codec::Pcmu]).await?;
-    let call = phone.call("1002").await?;
+    let call = phone.call("1022").await?;
     phone.hears_tone(880).await?;
     call.hangup().await?;
     far.event("CALL_CLOSED").await?;
@@ -96,7 +96,7 @@ async fn to_baresip_that_answers_at_once_in_pcmu() -> Result {
 async fn straight_to_baresip_without_a_server() -> Result {
     let mut far = Baresip::b().await?;
     let phone = Phone::start(&[]).await?;
-    let call = phone.inner().dial("sip:1002@127.0.0.1:7420".parse()?).await?;
+    let call = phone.inner().dial("sip:1022@127.0.0.1:7420".parse()?).await?;
     within("the answer", 15, call.answered()).await??;
     phone.hears_tone(880).await?;
     call.hangup().await?;

@@ -30,7 +30,7 @@ async fn we_do() -> Result {
 async fn a_phone_that_is_shut_down_leaves_no_call() -> Result {
     let mut far = Baresip::b().await?;
     let phone = Phone::of("1003", &[Codec::Pcmu]).await?;
-    let call = phone.call("1002").await?;
+    let call = phone.call("1022").await?;
     phone.stop().await?;
     far.event("CALL_CLOSED").await?;
     assert!(matches!(call.ended().await, EndReason::LocalHangup | EndReason::Shutdown));

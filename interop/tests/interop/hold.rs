@@ -11,7 +11,7 @@ use denwa_interop::{Ami, Baresip, Phone, Result};
 async fn ours_through_the_pbx() -> Result {
     let (mut ami, mut far) = (Ami::sign_in().await?, Baresip::b().await?);
     let phone = Phone::of("1003", &[Codec::Opus]).await?;
-    let call = phone.call("1002").await?;
+    let call = phone.call("1022").await?;
     phone.hears_tone(880).await?;
 
     within("the hold's answer", 15, call.hold()).await??;
@@ -33,7 +33,7 @@ async fn ours_through_the_pbx() -> Result {
 async fn ours_toggled_at_once_ends_as_the_last_wish() -> Result {
     let _far = Baresip::b().await?;
     let phone = Phone::of("1003", &[Codec::Pcmu]).await?;
-    let call = phone.call("1002").await?;
+    let call = phone.call("1022").await?;
     for _ in 0..5 {
         // The futures of wishes that a later one took back may fail; the last one may not.
         let (hold, resume) = (call.clone(), call.clone());

@@ -73,7 +73,7 @@ async fn we_give_up_at_once() -> Result {
 async fn nobody_answers_and_we_give_up() -> Result {
     let mut far = Baresip::a().await?;
     let phone = Phone::of("1003", &[]).await?;
-    let call = phone.dial("1001").await?;
+    let call = phone.dial("1021").await?;
     far.event("CALL_INCOMING").await?;
     phone.change(&call, "180", |change| matches!(change, CallChange::Ringing)).await?;
     tokio::time::sleep(Duration::from_secs(1)).await;
