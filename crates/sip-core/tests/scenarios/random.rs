@@ -106,10 +106,11 @@ impl Model {
                 }
             }
             (14, Some(id)) => {
-                let update = one_in(2, random);
-                let body = sdp.filter(|_| update).map(|sdp| ("application/sdp".to_owned(), sdp));
-                let method = if update { Method::Update } else { Method::Info };
-                order(world, node, |e, now| e.request(now, id, method, vec![], body).map(drop));
+                if one_in(2, random) {
+                    order(world, node, |e, now| e.update(now, id, sdp, vec![]));
+                } else {
+                    order(world, node, |e, now| e.request(now, id, Method::Info, vec![], None).map(drop));
+                }
             }
             (15, _) => {
                 if let Some(id) = self.requests[node].pop() {
