@@ -12,6 +12,8 @@ mod hostile;
 mod offers;
 mod random;
 mod register;
+mod reliable;
+mod replaces;
 mod requests;
 mod session_timer;
 mod transport;
