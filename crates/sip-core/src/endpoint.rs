@@ -51,6 +51,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! Within a session the endpoint keeps the rules of who may speak: an offer ([`offer`](Endpoint::offer),
+//! [`update`](Endpoint::update)) that may not be sent yet is held back, a CANCEL and a BYE too, sessions are refreshed and
+//! expire (RFC 4028), provisional responses are acknowledged (RFC 3262), and a call that names another in Replaces
+//! (RFC 3891) comes with that one's id.
+//!
 //! A command that does not fit the state is refused with [`Misuse`] and changes nothing. Nothing that the network sends
 //! panics or grows without bound ([`Limits`]).
 

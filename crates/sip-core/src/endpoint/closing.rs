@@ -8,7 +8,6 @@ use crate::message::Request;
 use crate::method::Method;
 use crate::status::StatusCode;
 use crate::transaction::layer::TransactionId;
-use crate::usage::session_timer::Expiration;
 use std::time::Instant;
 
 impl Endpoint {
@@ -61,7 +60,6 @@ impl Endpoint {
         session.held = None;
         session.telling = Telling::default();
         session.refresh = false;
-        session.expiration = Expiration::Off;
         self.arm_session(id);
         self.send(now, Purpose::Bye(id), account, draft, way);
     }

@@ -98,6 +98,24 @@ fn an_offer_waits_for_an_update_and_of_identities_only_the_newest_is_told() {
 }
 
 #[test]
+fn while_an_offer_of_ours_waits_the_peers_is_glare() {
+    let mut world = World::new(12);
+    world.node("alice", "10.0.0.1:5060");
+    world.peer("bob", "10.0.0.2:5060");
+    let a = call_peer(&mut world);
+    world.on(0, |e, now| e.update(now, a, None, vec![])).unwrap();
+    world.on(0, |e, now| e.update(now, a, offer(), vec![])).unwrap();
+    let (identity, _) = world.catch_request(Method::Update);
+    let theirs = in_dialog(&world, a, "INVITE", 10, OFFER);
+    world.inject(addr("10.0.0.2:5060"), addr("10.0.0.1:5060"), theirs);
+    assert_eq!(world.catch_response().status().code(), 491);
+    world.answer(&identity, 200, "b", &[CONTACT], None);
+    let (_, request) = world.catch_request(Method::Update);
+    assert_eq!(&request.body()[..], OFFER);
+    assert!(world.events(0).is_empty());
+}
+
+#[test]
 fn an_update_that_the_peer_does_not_know_ends_the_call() {
     for (status, sdp) in [(481, offer()), (481, None), (408, None)] {
         let mut world = World::new(5);
