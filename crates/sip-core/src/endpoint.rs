@@ -51,6 +51,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! Within a session the endpoint keeps the rules of who may speak: an offer ([`offer`](Endpoint::offer),
+//! [`update`](Endpoint::update)) that may not be sent yet is held back, a CANCEL and a BYE too, sessions are refreshed and
+//! expire (RFC 4028), provisional responses are acknowledged (RFC 3262), and a call that names another in Replaces
+//! (RFC 3891) comes with that one's id.
+//!
 //! A command that does not fit the state is refused with [`Misuse`] and changes nothing. Nothing that the network sends
 //! panics or grows without bound ([`Limits`]).
 
@@ -63,7 +68,7 @@ use crate::transaction::Timer;
 use crate::transaction::layer::{Layer, Output, TransactionId};
 use crate::usage;
 use bytes::Bytes;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -79,13 +84,17 @@ mod in_dialog;
 mod offer;
 mod out_of_dialog;
 mod outgoing;
+mod peer;
 mod receive;
 mod refer;
+mod reliable;
+mod replaces;
 mod request;
 mod serve;
 mod session;
+mod session_timer;
 mod subscribe;
-mod timer;
+mod update;
 
 pub use crate::flow::{Failure, Flow, Transmit, Transport};
 pub use config::{AccountConfig, Config, Invite, Limits, OutOfDialog, SessionTimer};
@@ -133,7 +142,8 @@ pub enum Why {
     Transaction(Timer),
     /// A registration is refreshed or tried again.
     Registration(AccountId),
-    /// A session: its 2xx is repeated, its ringing is kept alive, its CANCEL is given up.
+    /// A session: its 2xx or reliable response is repeated, its ringing is kept alive, its CANCEL is given up, it is
+    /// refreshed or has expired.
     Session(SessionId),
     /// A request whose session has ended is given up.
     Request,
@@ -148,7 +158,7 @@ pub enum Why {
 enum Due {
     Account(AccountId),
     Session(SessionId),
-    /// A re-INVITE whose session has ended.
+    /// A re-INVITE or UPDATE whose session has ended.
     Outgoing(OutgoingId),
     Subscription(SubscriptionId),
     Refer(ReferId),
@@ -158,7 +168,7 @@ enum Due {
 #[derive(Clone, Copy, Debug)]
 enum User {
     Outgoing(OutgoingId),
-    /// An INVITE from the peer, the first or a later one; or an UPDATE that carries an offer.
+    /// An INVITE from the peer, the first or a later one; or an UPDATE or PRACK that carries an offer.
     Session(SessionId),
     Served(ServerId),
     /// A REFER of the peer's.
@@ -179,6 +189,10 @@ pub struct Endpoint {
     sessions: BTreeMap<SessionId, Session>,
     /// By Call-ID and our tag; a session keeps both for its whole life.
     by_dialog: BTreeMap<(String, String), SessionId>,
+    /// Dialogs that ended not long ago.
+    terminated: VecDeque<replaces::Terminated>,
+    /// Sessions in which something of ours waits for its turn.
+    waiting: BTreeSet<SessionId>,
     served: BTreeMap<ServerId, request::Served>,
     refers: BTreeMap<ReferId, refer::Referring>,
     referred: BTreeMap<ReferredId, refer::Referred>,
@@ -197,6 +211,11 @@ impl Endpoint {
         // A timer of no time would fire for ever.
         config.timers.t1 = config.timers.t1.max(Duration::from_millis(1));
         config.timers.t2 = config.timers.t2.max(config.timers.t1);
+        if let Some(timer) = &mut config.session_timer {
+            // RFC 4028 §4: no less than 90 seconds, and an interval not below the minimum.
+            timer.min = timer.min.max(crate::usage::session_timer::SHORTEST);
+            timer.interval = timer.interval.max(timer.min);
+        }
         Self {
             mint: Mint::new(config.seed),
             next_id: 0,
@@ -207,6 +226,8 @@ impl Endpoint {
             accounts: BTreeMap::new(),
             sessions: BTreeMap::new(),
             by_dialog: BTreeMap::new(),
+            terminated: VecDeque::new(),
+            waiting: BTreeSet::new(),
             served: BTreeMap::new(),
             refers: BTreeMap::new(),
             referred: BTreeMap::new(),
@@ -277,13 +298,6 @@ impl Endpoint {
         self.sessions.get(&id)?.dialog()
     }
 
-    /// The Replaces value that names a session's dialog as its peer knows it (RFC 3891 §3: the to-tag is the peer's).
-    pub fn replaces_value(&self, id: SessionId, early_only: bool) -> Option<String> {
-        let dialog = self.dialog(id)?;
-        let early = if early_only { ";early-only" } else { "" };
-        Some(format!("{};to-tag={};from-tag={}{early}", dialog.call_id(), dialog.remote_tag(), dialog.local_tag()))
-    }
-
     /// Whether nothing lives: no transaction, session, request or answer. Accounts do not count.
     pub fn is_idle(&self) -> bool {
         self.transactions.is_empty()
@@ -291,6 +305,7 @@ impl Endpoint {
             && self.outgoing.is_empty()
             && self.resolving.is_empty()
             && self.sessions.is_empty()
+            && self.waiting.is_empty()
             && self.by_dialog.is_empty()
             && self.served.is_empty()
             && self.refers.is_empty()
@@ -298,8 +313,16 @@ impl Endpoint {
             && self.subscriptions.is_empty()
     }
 
-    /// Carries the transactions' reports to their users until there are none.
+    /// Carries the transactions' reports to their users until there are none, and sends what has waited for them.
     fn pump(&mut self, now: Instant) {
+        self.report(now);
+        while let Some((id, turn)) = self.next_turn() {
+            self.take_turn(now, id, turn);
+            self.report(now);
+        }
+    }
+
+    fn report(&mut self, now: Instant) {
         while let Some(output) = self.transactions.poll() {
             match output {
                 Output::Response(transaction, response) => {

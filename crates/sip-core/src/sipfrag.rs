@@ -27,6 +27,7 @@ mod tests {
 
     #[test]
     fn the_first_line_is_a_status_line_or_there_is_none() {
+        #[allow(clippy::type_complexity, reason = "a table")]
         let cases: [(&[u8], Option<(u16, &str)>); 8] = [
             (b"SIP/2.0 100 Trying\r\n", Some((100, "Trying"))),
             (b"SIP/2.0 200 OK", Some((200, "OK"))),

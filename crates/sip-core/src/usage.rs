@@ -2,5 +2,6 @@
 
 pub mod answering;
 pub mod registration;
+pub mod reliable;
 pub mod session_timer;
 pub mod subscription;

@@ -135,7 +135,7 @@ impl Driver {
             call::Event::TransferWaitOver => self.change(id, CallChange::TransferWaitOver, |_| {}),
             call::Event::ReplacedBy(other) => {
                 self.waiting
-                    .settle_call(id, |want| (want != Want::Ended).then(|| Err(Error::Ended(EndReason::Replaced))));
+                    .settle_call(id, |want| (want != Want::Ended).then_some(Err(Error::Ended(EndReason::Replaced))));
                 self.change(id, CallChange::ReplacedBy(CallId(other)), |_| {});
             }
             call::Event::Bridged(other) => {

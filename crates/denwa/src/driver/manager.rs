@@ -12,7 +12,8 @@ impl Driver {
     pub(super) fn listen_to_manager(&self, id: AccountId) {
         let Some(profile) = self.profiles.get(&id) else { return };
         let SlotSource::Ami(ami) = &profile.slots else { return };
-        let endpoint = profile.aor.as_sip().and_then(|aor| aor.user()).map(|user| user.into_owned()).unwrap_or_default();
+        let endpoint =
+            profile.aor.as_sip().and_then(|aor| aor.user()).map(|user| user.into_owned()).unwrap_or_default();
         match ami.clone().start() {
             Ok(events) => drop(tokio::spawn(listen(events, id, endpoint, self.door.clone()))),
             Err(error) => tracing::warn!(%error, "the manager cannot be asked for slots"),
@@ -31,9 +32,8 @@ async fn listen(mut events: AmiEvents, account: AccountId, endpoint: String, doo
             _ => continue,
         };
         let Some(letters) = door.letters.upgrade() else { return };
-        let parking = |state: &CallState| {
-            state.account == Some(account) && matches!(state.task, Some(Task::Park | Task::Parked))
-        };
+        let parking =
+            |state: &CallState| state.account == Some(account) && matches!(state.task, Some(Task::Park | Task::Parked));
         let ours: Vec<CallState> = door.board.snapshot().calls.into_iter().filter(parking).collect();
         let identities: Vec<_> = ours.iter().map(CallState::identity).collect();
         let known = |identity: &'_ crate::identity::Identity| identity.number.clone();

@@ -309,12 +309,12 @@ impl Pbx {
         let Some(callee) = bridge.other(caller) else { return };
         let stripped = self.config.strips.contains(&Name::PAssertedIdentity);
         for (session, who) in [(caller, to), (callee, from)] {
-            if stripped || who.is_empty() || !self.endpoint.remote_allows(session, Method::Update) {
+            if stripped || who.is_empty() || !self.endpoint.remote_allows(session, &Method::Update) {
                 continue;
             }
             let headers = vec![(Name::PAssertedIdentity, self.identity(who).to_string())];
             // An UPDATE without a description (RFC 3311); one that comes too late tells nobody anything.
-            if let Err(misuse) = self.endpoint.request(now, session, Method::Update, headers, None) {
+            if let Err(misuse) = self.endpoint.update(now, session, None, headers) {
                 tracing::debug!(%misuse, "nobody to tell");
             }
         }

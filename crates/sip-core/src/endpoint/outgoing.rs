@@ -9,6 +9,7 @@ use crate::header::Name;
 use crate::message::{Request, Response};
 use crate::method::Method;
 use crate::resolve::{Question, Resolved};
+use crate::status::StatusCode;
 use crate::transaction::layer::TransactionId;
 use crate::uri::Uri;
 use bytes::Bytes;
@@ -28,6 +29,7 @@ pub(super) enum Purpose {
     Register(AccountId),
     Invite(SessionId),
     Reinvite(SessionId),
+    Update(SessionId),
     Bye(SessionId),
     Request(RequestId, Option<SessionId>),
     Subscribe(SubscriptionId),
@@ -44,9 +46,11 @@ impl Purpose {
     /// The session whose dialog the request was sent in.
     fn dialog(&self) -> Option<SessionId> {
         match self {
-            Self::Reinvite(session) | Self::Bye(session) | Self::Request(_, Some(session)) | Self::Invite(session) => {
-                Some(*session)
-            }
+            Self::Reinvite(session)
+            | Self::Update(session)
+            | Self::Bye(session)
+            | Self::Request(_, Some(session))
+            | Self::Invite(session) => Some(*session),
             Self::Register(_) | Self::Request(_, None) | Self::Subscribe(_) | Self::Ack { .. } | Self::Orphan => None,
         }
     }
@@ -101,6 +105,8 @@ pub(super) struct Outgoing {
     streamed: bool,
     pub(super) provisional: bool,
     challenges: u32,
+    /// 422s that raised the session interval.
+    pub(super) raises: u32,
     /// Contact as it went out last.
     pub(super) contact_sent: Option<String>,
     /// For INVITE: the ACK of each 2xx by its To tag; none while it waits for `answer_late`.
@@ -163,6 +169,7 @@ impl Endpoint {
             streamed: false,
             provisional: false,
             challenges: 0,
+            raises: 0,
             contact_sent: None,
             acks: BTreeMap::new(),
         };
@@ -309,9 +316,9 @@ impl Endpoint {
             }
             return;
         }
-        // RFC 4028 §7.3: the same again, with a longer session interval.
-        let longer = |outgoing: &mut Outgoing| super::timer::longer(&mut outgoing.draft, &response).is_some();
-        if status.code() == 422 && self.wants_more(id) && self.outgoing.get_mut(&id).is_some_and(longer) {
+        // RFC 4028 §7.3.
+        if status == StatusCode::SESSION_INTERVAL_TOO_SMALL && self.wants_more(id) && self.raise_interval(id, &response)
+        {
             self.renumber(id);
             if let Some(request) = self.build(id, flow) {
                 self.launch(now, id, flow, request);
@@ -394,6 +401,7 @@ impl Endpoint {
             }
             Purpose::Invite(session) => self.caller_failed(now, session, outcome),
             Purpose::Reinvite(session) => self.offer_failed(now, session, id, outcome),
+            Purpose::Update(session) => self.update_finished(now, session, id, &outgoing.draft, outcome),
             Purpose::Bye(session) => self.session_over(session),
             Purpose::Request(request, session) => {
                 self.request_finished(now, request, session, &outgoing.draft, outcome)
@@ -419,7 +427,10 @@ impl Endpoint {
     fn renumber(&mut self, id: OutgoingId) {
         let Some(outgoing) = self.outgoing.get_mut(&id) else { return };
         let next = match outgoing.purpose {
-            Purpose::Reinvite(session) | Purpose::Bye(session) | Purpose::Request(_, Some(session)) => {
+            Purpose::Reinvite(session)
+            | Purpose::Update(session)
+            | Purpose::Bye(session)
+            | Purpose::Request(_, Some(session)) => {
                 self.sessions.get_mut(&session).and_then(|s| s.dialog_mut()).map(|dialog| dialog.next_seq())
             }
             Purpose::Register(account) => self.accounts.get_mut(&account).map(|account| account.next_seq()),

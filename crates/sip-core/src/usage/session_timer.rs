@@ -1,146 +1,158 @@
-//! How long a session may live without a sign of life: RFC 4028.
+//! The expiration of a session: RFC 4028, for either role. What is asked for and agreed on is the endpoint's; here is when
+//! something must be done about it.
 //!
 //! ```text
-//!             2xx says: we refresh              2xx to the refresh
-//!   [Off] ───────────────────────► [Refresher] ◄──────┐
-//!     │                               │ half the interval: UPDATE or re-INVITE
-//!     │       2xx says: they do       └───────────────┘
-//!     └──────────────────────────► [Watcher] ── nothing came: BYE ──► (over)
+//!           2xx: we refresh            half the interval
+//!  [Off] ───────────────────► [Ours] ───────────────────► [Refreshing] ── 2xx ──► [Ours] or [Theirs]
+//!    ▲ │                        ▲                              │ │
+//!    │ │                        └── failed: after half of what ┘ │ interval − min(32 s, interval/3)
+//!    │ │ 2xx: the peer refreshes      is left                    ▼
+//!    │ └───────────────────────► [Theirs] ── the same time ──► expired: BYE
+//!    └── 2xx without Session-Expires
 //! ```
 
 use std::time::{Duration, Instant};
 
-/// No interval is shorter (RFC 4028 §4).
-pub const LEAST: Duration = Duration::from_secs(90);
-/// No interval that a peer asks for is believed beyond this.
-pub const LONGEST: Duration = Duration::from_secs(86_400);
+#[cfg(test)]
+mod tests;
 
-/// The timer of one session.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SessionTimer {
-    /// Not agreed.
-    #[default]
+/// The shortest interval that anybody may ask for (RFC 4028 §4).
+pub const SHORTEST: Duration = Duration::from_secs(90);
+
+/// The shortest interval that is lived by. A 2xx with less breaks RFC 4028 §4 and would keep us busy.
+const BELIEVED: Duration = Duration::from_secs(10);
+
+/// The longest time before the expiration that the BYE is sent (§10).
+const BEFORE: Duration = Duration::from_secs(32);
+
+/// A refresh that failed is not tried again sooner than this, nor with less than this left.
+const RETRY: Duration = Duration::from_secs(4);
+
+/// The state and what is true in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiration {
+    /// The session does not expire.
     Off,
-    /// We keep it alive.
-    Refresher {
-        /// What was agreed.
+    /// We refresh.
+    Ours {
+        /// What was agreed on.
         interval: Duration,
-        /// When to refresh; nothing while a refresh is out.
-        refresh_at: Option<Instant>,
-        /// When it is over.
-        expire_at: Instant,
+        /// When we refresh it.
+        refresh_at: Instant,
+        /// When it is given up.
+        end: Instant,
     },
-    /// The peer keeps it alive.
-    Watcher {
-        /// What was agreed.
+    /// A refresh of ours is wanted or under way.
+    Refreshing {
+        /// What was agreed on.
         interval: Duration,
-        /// When it is over.
-        expire_at: Instant,
+        /// When it is given up.
+        end: Instant,
+    },
+    /// The peer refreshes.
+    Theirs {
+        /// What was agreed on.
+        interval: Duration,
+        /// When it is given up.
+        end: Instant,
     },
 }
 
-/// What is due.
+/// What can happen to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A 2xx to a session refresh request set the interval.
+    Agreed {
+        /// Of Session-Expires.
+        interval: Duration,
+        /// We are the refresher.
+        ours: bool,
+    },
+    /// A 2xx to a session refresh request had no Session-Expires.
+    Unset,
+    /// A session refresh request of ours failed, and the session goes on.
+    Failed {
+        /// Of the response.
+        retry_after: Option<Duration>,
+    },
+    /// The deadline has passed.
+    Timer,
+}
+
+/// What a step asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Nothing.
     None,
-    /// Send a refresh.
+    /// Send a session refresh request.
     Refresh,
-    /// End the session: the peer is gone.
+    /// The session was not refreshed: end it with BYE.
     Expire,
 }
 
-impl SessionTimer {
-    /// A 2xx to INVITE or UPDATE said so.
-    pub fn agreed(now: Instant, interval: Duration, ours: bool) -> Self {
-        let interval = interval.clamp(LEAST, LONGEST);
-        // RFC 4028 §10: a third of the interval before its end, but no more than 32 s.
-        let expire_at = now + interval - (interval / 3).min(Duration::from_secs(32));
-        if ours {
-            Self::Refresher { interval, refresh_at: Some(now + interval / 2), expire_at }
-        } else {
-            Self::Watcher { interval, expire_at }
-        }
-    }
-
-    /// What was agreed, and whether we refresh.
-    pub fn agreement(&self) -> Option<(Duration, bool)> {
-        match self {
-            Self::Off => None,
-            Self::Refresher { interval, .. } => Some((*interval, true)),
-            Self::Watcher { interval, .. } => Some((*interval, false)),
-        }
-    }
-
-    /// When something is due.
+impl Expiration {
+    /// The next timer.
     pub fn deadline(&self) -> Option<Instant> {
         match self {
             Self::Off => None,
-            Self::Refresher { refresh_at, expire_at, .. } => Some(refresh_at.unwrap_or(*expire_at)),
-            Self::Watcher { expire_at, .. } => Some(*expire_at),
+            Self::Ours { refresh_at, end, .. } => Some(*refresh_at.min(end)),
+            Self::Refreshing { end, .. } | Self::Theirs { end, .. } => Some(*end),
         }
     }
 
-    /// The time has come, or not yet.
-    pub fn step(self, now: Instant) -> (Self, Action) {
+    /// What was agreed on.
+    pub fn interval(&self) -> Option<Duration> {
         match self {
-            Self::Refresher { interval, refresh_at: Some(at), expire_at } if at <= now => {
-                (Self::Refresher { interval, refresh_at: None, expire_at }, Action::Refresh)
+            Self::Off => None,
+            Self::Ours { interval, .. } | Self::Refreshing { interval, .. } | Self::Theirs { interval, .. } => {
+                Some(*interval)
             }
-            Self::Refresher { refresh_at: None, expire_at, .. } | Self::Watcher { expire_at, .. }
-                if expire_at <= now =>
+        }
+    }
+
+    /// Whether we are the refresher.
+    pub fn is_ours(&self) -> bool {
+        matches!(self, Self::Ours { .. } | Self::Refreshing { .. })
+    }
+
+    /// One transition.
+    #[must_use]
+    pub fn step(self, now: Instant, input: Input) -> (Self, Action) {
+        match (self, input) {
+            (_, Input::Agreed { interval, ours }) => {
+                let interval = interval.max(BELIEVED);
+                // §10: "the minimum of 32 seconds and one third of the session interval" before it expires.
+                let end = now + interval - BEFORE.min(interval / 3);
+                // §7.2: a refresh is sent once half the interval has elapsed.
+                let refresh_at = now + interval / 2;
+                let next = if ours { Self::Ours { interval, refresh_at, end } } else { Self::Theirs { interval, end } };
+                (next, Action::None)
+            }
+            (_, Input::Unset) => (Self::Off, Action::None),
+            // §10: again if possible, but not continuously.
+            (Self::Refreshing { interval, end }, Input::Failed { retry_after }) => {
+                let left = end.saturating_duration_since(now);
+                let wait = (left / 2).max(retry_after.unwrap_or_default()).max(RETRY);
+                if wait < left {
+                    (Self::Ours { interval, refresh_at: now + wait, end }, Action::None)
+                } else {
+                    (Self::Refreshing { interval, end }, Action::None)
+                }
+            }
+            (state @ (Self::Off | Self::Ours { .. } | Self::Theirs { .. }), Input::Failed { .. }) => {
+                (state, Action::None)
+            }
+            (Self::Ours { end, .. } | Self::Refreshing { end, .. } | Self::Theirs { end, .. }, Input::Timer)
+                if end <= now =>
             {
                 (Self::Off, Action::Expire)
             }
-            other => (other, Action::None),
-        }
-    }
-
-    /// The refresh could not be sent or was refused for now: another one, before it is too late.
-    pub fn again(self, now: Instant) -> Self {
-        match self {
-            Self::Refresher { interval, refresh_at: None, expire_at } => {
-                let at = now + Duration::from_secs(5);
-                Self::Refresher { interval, refresh_at: Some(at).filter(|at| *at < expire_at), expire_at }
+            (Self::Ours { interval, refresh_at, end }, Input::Timer) if refresh_at <= now => {
+                (Self::Refreshing { interval, end }, Action::Refresh)
             }
-            other => other,
+            (state @ (Self::Off | Self::Ours { .. } | Self::Refreshing { .. } | Self::Theirs { .. }), Input::Timer) => {
+                (state, Action::None)
+            }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[allow(clippy::disallowed_methods)]
-    fn epoch() -> Instant {
-        Instant::now()
-    }
-
-    #[test]
-    fn half_for_the_refresh_and_a_third_or_32_s_before_the_end() {
-        let now = epoch();
-        for (interval, refresh, expire) in [(90, 45, 60), (96, 48, 64), (1800, 900, 1768), (10, 45, 60)] {
-            let after = |seconds| now + Duration::from_secs(seconds);
-            let ours = SessionTimer::agreed(now, Duration::from_secs(interval), true);
-            assert_eq!(ours.deadline(), Some(after(refresh)), "{interval}");
-            let early = after(refresh) - Duration::from_millis(1);
-            assert_eq!(ours.step(early), (ours, Action::None));
-            let (asked, action) = ours.step(after(refresh));
-            assert_eq!((action, asked.deadline()), (Action::Refresh, Some(after(expire))));
-            assert_eq!(asked.step(after(expire)), (SessionTimer::Off, Action::Expire));
-            let theirs = SessionTimer::agreed(now, Duration::from_secs(interval), false);
-            assert_eq!(theirs.step(after(expire) - Duration::from_millis(1)), (theirs, Action::None));
-            assert_eq!(theirs.step(after(expire)), (SessionTimer::Off, Action::Expire));
-        }
-    }
-
-    #[test]
-    fn a_refresh_is_tried_again_while_there_is_time() {
-        let now = epoch();
-        let (asked, _) = SessionTimer::agreed(now, LEAST, true).step(now + Duration::from_secs(45));
-        let again = asked.again(now + Duration::from_secs(46));
-        assert_eq!(again.deadline(), Some(now + Duration::from_secs(51)));
-        assert_eq!(asked.again(now + Duration::from_secs(58)).deadline(), Some(now + Duration::from_secs(60)));
     }
 }
