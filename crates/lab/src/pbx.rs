@@ -5,9 +5,10 @@
 //!
 //! ```text
 //!  packets ──► Endpoint ──► REGISTER ──► Guard ──► Registrar
-//!     │            └──────► INVITE ────► Guard ──► dial plan ──► Bridge: a call between two users
+//!     │            └──────► INVITE ────► Guard ──► dial plan ──► Leg ── Leg: phones, joined, parted, parked, transferred
+//!     │                                                ├───────► Bridge: the same with sound that flows directly
 //!     │                                                └───────► Attendant: a call to a machine
-//!     └──────────────────── RTP ─────────────────────────────────────► Sound
+//!     └──────────────────── RTP ───────────────────────────────► Port of a leg: relay, keys, music; Sound of a machine
 //! ```
 
 use std::collections::{BTreeMap, VecDeque};
@@ -22,23 +23,36 @@ use sip_core::method::Method;
 mod auth;
 mod bridge;
 mod calls;
+mod codes;
 mod config;
 mod description;
 mod events;
+mod keypad;
+mod leg;
+mod park;
+mod pickup;
+mod port;
 mod register;
 mod registrar;
+mod ring;
 mod server;
 mod service;
 pub(crate) mod sound;
+mod switch;
 mod tone;
+mod transfer;
+mod waiting;
 
-pub use config::{Config, Service, User};
+pub use config::{Config, ConnectedLine, Service, User};
+pub use keypad::Codes;
+pub use park::{Lot, ParkEvent, Parked};
 pub use registrar::Binding;
 pub use server::{Server, View};
 
 use crate::packet::{Packet, Protocol};
 use crate::world::Host;
 use calls::{Call, Kind};
+use leg::{Leg, Ring, RingId};
 use service::Attendant;
 
 /// Names a call; never reused.
@@ -88,6 +102,12 @@ pub enum Why {
     Sound,
     /// A call has rung, or lasted, as long as it may.
     Call,
+    /// A phone has heard a tone to its end, pressed no further key, or should have hung up.
+    Leg,
+    /// A phone has rung long enough for somebody who is connected already.
+    Ring,
+    /// Somebody has waited in a slot long enough.
+    Parked,
 }
 
 /// The PBX as a layer. After every call of a method with `now`, drain [`Pbx::poll_transmit`] and arm one timer for
@@ -106,7 +126,14 @@ pub struct Pbx {
     free_ports: VecDeque<SocketAddr>,
     /// Requests of one side of a call that the other side was asked.
     relayed: BTreeMap<RequestId, ServerId>,
+    /// Phones whose sound comes to us.
+    legs: BTreeMap<SessionId, Leg>,
+    leg_by_port: BTreeMap<u16, SessionId>,
+    rings: BTreeMap<RingId, Ring>,
+    parking: park::Parking<SessionId>,
+    park_events: VecDeque<ParkEvent>,
     next_call: u64,
+    next_ring: u64,
     changes: u64,
     rng: ChaCha8Rng,
     out: VecDeque<Packet>,
@@ -122,8 +149,10 @@ impl Pbx {
         let mut sip = endpoint::Config::new(seed);
         sip.user_agent = concat!("denwa-lab/", env!("CARGO_PKG_VERSION")).to_owned();
         sip.allow = {
-            use Method::{Ack, Bye, Cancel, Info, Invite, Message, Options, Prack, Register, Update};
-            vec![Invite, Ack, Cancel, Bye, Options, Info, Update, Prack, Message, Register]
+            use Method::{
+                Ack, Bye, Cancel, Info, Invite, Message, Notify, Options, Prack, Refer, Register, Subscribe, Update,
+            };
+            vec![Invite, Ack, Cancel, Bye, Options, Info, Update, Prack, Message, Register, Refer, Notify, Subscribe]
         };
         sip.supported = Vec::new();
         let terms = registrar::Terms {
@@ -132,6 +161,7 @@ impl Pbx {
             max_expires: config.max_expires,
             max_contacts: config.max_contacts,
         };
+        let parking = park::Parking::new(config.lots.clone());
         Self {
             endpoint: Endpoint::new(sip),
             guard: auth::Guard::new(&config, &mut rng),
@@ -143,7 +173,13 @@ impl Pbx {
             by_port: BTreeMap::new(),
             free_ports: rtp.into_iter().collect(),
             relayed: BTreeMap::new(),
+            legs: BTreeMap::new(),
+            leg_by_port: BTreeMap::new(),
+            rings: BTreeMap::new(),
+            parking,
+            park_events: VecDeque::new(),
             next_call: 0,
+            next_ring: 0,
             changes: 0,
             rng,
             out: VecDeque::new(),
@@ -189,7 +225,8 @@ impl Pbx {
         if self.registrar.expire(now) {
             self.changes += 1;
         }
-        for call in self.calls.values_mut() {
+        let mut over = Vec::new();
+        for (id, call) in &mut self.calls {
             if let Kind::Called(attendant) | Kind::Calling(attendant) = &mut call.kind
                 && attendant.poll_timeout().is_some_and(|due| due <= now)
             {
@@ -198,9 +235,22 @@ impl Pbx {
             if call.deadline <= now {
                 // What is not over by now ends in the time that SIP gives a BYE.
                 call.deadline = now + self.config.max_talking;
-                call.give_up(now, &mut self.endpoint);
+                over.push(*id);
             }
         }
+        for id in over {
+            self.give_up(now, id);
+        }
+        let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        let legs: Vec<_> = self.legs.iter().filter(|(_, leg)| due(leg.poll_timeout())).map(|(id, _)| *id).collect();
+        let rings: Vec<_> = self.rings.iter().filter(|(_, ring)| due(ring.poll_timeout())).map(|(id, _)| *id).collect();
+        for leg in legs {
+            self.leg_due(now, leg);
+        }
+        for ring in rings {
+            self.ring_due(now, ring);
+        }
+        self.come_back(now);
         self.settle(now);
     }
 
@@ -216,11 +266,14 @@ impl Pbx {
         let calls = self.calls.values().flat_map(|call| {
             let sound = match &call.kind {
                 Kind::Called(attendant) | Kind::Calling(attendant) => attendant.poll_timeout(),
-                Kind::Bridge(_) => None,
+                Kind::Bridge(_) | Kind::Legs => None,
             };
             [sound.map(|due| (due, Why::Sound)), Some((call.deadline, Why::Call))].into_iter().flatten()
         });
-        sip.into_iter().chain(binding).chain(calls).min_by_key(|(due, _)| *due)
+        let legs = self.legs.values().filter_map(|leg| Some((leg.poll_timeout()?, Why::Leg)));
+        let rings = self.rings.values().filter_map(|ring| Some((ring.poll_timeout()?, Why::Ring)));
+        let parked = self.parking.poll_timeout().map(|due| (due, Why::Parked));
+        sip.into_iter().chain(binding).chain(calls).chain(legs).chain(rings).chain(parked).min_by_key(|(due, _)| *due)
     }
 
     /// Who is registered where, by user name.
@@ -234,7 +287,7 @@ impl Pbx {
             id: *id,
             from: call.from.clone(),
             to: call.to.clone(),
-            talking: call.is_talking(),
+            talking: call.is_talking(&self.legs),
             keys: call.keys().to_owned(),
         })
     }
@@ -270,10 +323,10 @@ impl Pbx {
 
     /// Ends a call, on both sides. False when there is none of that name.
     pub fn hang_up(&mut self, now: Instant, id: CallId) -> bool {
-        let Some(call) = self.calls.get_mut(&id) else { return false };
-        call.give_up(now, &mut self.endpoint);
+        let known = self.calls.contains_key(&id);
+        self.give_up(now, id);
         self.settle(now);
-        true
+        known
     }
 }
 

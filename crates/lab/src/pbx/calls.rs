@@ -1,6 +1,6 @@
 //! The dial plan, and the table of calls.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -14,6 +14,8 @@ use sip_core::status::StatusCode;
 use sip_core::uri::{Host as UriHost, SipUri, Uri};
 
 use super::bridge::Bridge;
+use super::leg::{Leg, Phase, RingKind};
+use super::ring::Errand;
 use super::service::Attendant;
 use super::{Binding, CallId, Pbx, Service, description, told};
 
@@ -33,6 +35,8 @@ pub(super) struct Call {
 /// Who talks to whom.
 #[derive(Debug)]
 pub(super) enum Kind {
+    /// Phones whose sound comes to us: see the legs.
+    Legs,
     Bridge(Bridge),
     /// A machine that a phone has called, or that has called a phone.
     Called(Attendant),
@@ -40,8 +44,9 @@ pub(super) enum Kind {
 }
 
 impl Call {
-    pub(super) fn is_talking(&self) -> bool {
+    pub(super) fn is_talking(&self, legs: &BTreeMap<SessionId, Leg>) -> bool {
         match &self.kind {
+            Kind::Legs => self.alive.iter().any(|session| legs.get(session).is_some_and(Leg::is_connected)),
             Kind::Bridge(bridge) => bridge.is_talking(),
             Kind::Called(attendant) | Kind::Calling(attendant) => attendant.is_talking(),
         }
@@ -49,13 +54,14 @@ impl Call {
 
     pub(super) fn keys(&self) -> &str {
         match &self.kind {
-            Kind::Bridge(_) => "",
+            Kind::Bridge(_) | Kind::Legs => "",
             Kind::Called(attendant) | Kind::Calling(attendant) => attendant.keys(),
         }
     }
 
     pub(super) fn give_up(&mut self, now: Instant, endpoint: &mut Endpoint) {
         match &mut self.kind {
+            Kind::Legs => {}
             Kind::Bridge(bridge) => bridge.give_up(now, endpoint),
             Kind::Called(attendant) => attendant.give_up(now, endpoint, true),
             Kind::Calling(attendant) => attendant.give_up(now, endpoint, false),
@@ -75,8 +81,46 @@ impl Pbx {
             return told(self.endpoint.refuse(now, session, StatusCode::SERVICE_UNAVAILABLE, later));
         }
         let number = dialled(request).unwrap_or_default();
-        if self.config.users.contains_key(&number) {
+        let replaces = request.value(&Name::Replaces).map(str::to_owned);
+        let picked = number.strip_prefix(PICKUP).map(str::to_owned);
+        let users = !self.users_of(&number).is_empty();
+        let waits = self.parking.is_pilot(&number) || self.parking.is_slot(&number);
+        if self.config.direct_media && self.config.users.contains_key(&number) {
             self.bridge(now, session, &caller, &number, offer);
+        } else if users || waits || picked.is_some() || replaces.is_some() {
+            let Some(port) = self.new_port() else {
+                return told(self.endpoint.refuse(now, session, StatusCode::SERVICE_UNAVAILABLE, Vec::new()));
+            };
+            let call = self.add_call(now, &caller, &number, Kind::Legs, []);
+            let mut leg = self.new_leg(&caller, call, port);
+            leg.calls_us = true;
+            leg.phase = Phase::Asking(offer.clone());
+            let mut preferred = vec![(Name::PPreferredIdentity, String::new())];
+            self.strip(&mut preferred);
+            if let Some(identity) = request.value(&Name::PPreferredIdentity).filter(|_| !preferred.is_empty()) {
+                // RFC 3325 §6: what a trusted phone prefers is asserted.
+                identity.clone_into(&mut leg.identity);
+            }
+            let identity = leg.identity.clone();
+            self.add_leg(session, leg);
+            if let Some(replaces) = replaces {
+                match self.dialog_named(&replaces) {
+                    Some(replaced) => self.invited_to_replace(now, session, replaced),
+                    None => self.turn_away(now, session, StatusCode::CALL_DOES_NOT_EXIST, Vec::new()),
+                }
+            } else if let Some(number) = picked {
+                self.pick_up(now, session, &number);
+            } else if self.parking.is_pilot(&number) {
+                self.call_to_lot(now, session, &number, offer.as_ref());
+            } else if waits {
+                self.call_to_slot(now, session, &number, offer.as_ref());
+            } else {
+                let headers = relayed(request);
+                let errand = Errand { party: session, kind: RingKind::Call, number, identity, headers, report: None };
+                if let Err(status) = self.start_ring(now, errand) {
+                    self.turn_away(now, session, status, Vec::new());
+                }
+            }
         } else if let Some(service) = self.config.numbers.get(&number).copied() {
             self.attend(now, session, &caller, &number, service, offer);
         } else {
@@ -136,6 +180,24 @@ impl Pbx {
         id
     }
 
+    /// Forgets a call that nobody takes part in.
+    pub(super) fn forget_if_over(&mut self, id: CallId) {
+        if self.calls.get(&id).is_some_and(|call| call.alive.is_empty()) {
+            self.remove_call(id);
+        }
+    }
+
+    /// Ends a call on all sides.
+    pub(super) fn give_up(&mut self, now: Instant, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.give_up(now, &mut self.endpoint);
+        if matches!(call.kind, Kind::Legs) {
+            for session in call.alive.clone() {
+                self.dismiss(now, session, Vec::new());
+            }
+        }
+    }
+
     pub(super) fn remove_call(&mut self, id: CallId) {
         if let Some(Call { kind: Kind::Called(mut attendant) | Kind::Calling(mut attendant), .. }) =
             self.calls.remove(&id)
@@ -178,6 +240,18 @@ impl Pbx {
         invite.offer = offer;
         invite
     }
+}
+
+/// Takes a call that rings elsewhere.
+const PICKUP: &str = "*8";
+
+/// What goes along from the phone that calls to the phone that is called.
+fn relayed(request: &Request) -> Headers {
+    let names = [Name::UserToUser, Name::Diversion, Name::HistoryInfo, Name::AlertInfo, Name::CallInfo];
+    names
+        .into_iter()
+        .flat_map(|name| request.values(&name).map(|value| (name.clone(), value.to_owned())).collect::<Vec<_>>())
+        .collect()
 }
 
 /// The user of the Request-URI.

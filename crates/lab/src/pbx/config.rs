@@ -1,15 +1,19 @@
 //! What a PBX is set up with: users, numbers, bounds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
 use sip_core::digest::Algorithm;
+use sip_core::header::Name;
+
+use super::keypad::Codes;
+use super::park::Lot;
 
 /// The setup of a [`Pbx`](super::Pbx) or a [`Server`](super::Server).
 ///
-/// [`Config::default`] has the users 1001 to 1009, with the passwords `secret1001` to `secret1009`, and the numbers of
-/// [`Service`]. The methods add to it:
+/// [`Config::default`] has the users 1001 to 1009 and 1101 to 1103, with the passwords `secret1001` and so on, the numbers
+/// of [`Service`], two parking lots and a group. The methods add to it:
 ///
 /// ```
 /// use lab::pbx::{Config, Service};
@@ -45,6 +49,25 @@ pub struct Config {
     pub max_talking: Duration,
     /// How long a nonce is good for; a request with an older one is challenged anew with `stale=true`.
     pub nonce_lifetime: Duration,
+    /// Numbers that ring several users at once.
+    pub groups: BTreeMap<String, Vec<String>>,
+    /// Where calls are parked.
+    pub lots: Vec<Lot>,
+    /// Who has waited too long, and whom the parker does not take back, waits on instead of being hung up on.
+    pub keep_parked: bool,
+    /// How long the one who parked rings then.
+    pub come_back_ringing: Duration,
+    /// How long the target of a transfer rings, when the one who transferred is gone.
+    pub transfer_ringing: Duration,
+    /// How long the target of a `*` rings, before it is back to the first call.
+    pub consult_ringing: Duration,
+    /// How long after a REFER a phone may take to hang up.
+    pub leaving: Duration,
+    /// Header fields that do not get through to the phone that is called, nor back.
+    pub strips: BTreeSet<Name>,
+    /// Session descriptions between users pass through, so that sound flows directly. Such a call knows no feature codes;
+    /// a phone cannot transfer, park or pick it up.
+    pub direct_media: bool,
 }
 
 impl Default for Config {
@@ -71,15 +94,32 @@ impl Default for Config {
             max_ringing: Duration::from_secs(180),
             max_talking: Duration::from_secs(4 * 3600),
             nonce_lifetime: Duration::from_secs(300),
+            groups: BTreeMap::new(),
+            lots: vec![Lot::new("700", 701..=720), Lot::new("730", 731..=740).timeout(Duration::from_secs(8))],
+            keep_parked: false,
+            come_back_ringing: Duration::from_secs(30),
+            transfer_ringing: Duration::from_secs(30),
+            consult_ringing: Duration::from_secs(15),
+            leaving: Duration::from_secs(60),
+            strips: BTreeSet::new(),
+            direct_media: false,
         };
-        (1001..=1009).fold(config, |config, number| config.user(&number.to_string(), &format!("secret{number}")))
+        let user = |number: u32| User::new(&format!("secret{number}"));
+        let config = (1001..=1009).fold(config, |config, number| config.user_with(&number.to_string(), user(number)));
+        let guide = |number| user(number).codes(Codes::Guide);
+        let config = (1101..=1103).fold(config, |config, number| config.user_with(&number.to_string(), guide(number)));
+        ["1003", "1006"]
+            .into_iter()
+            .fold(config, |config, name| config.user_with(name, User::new(&format!("secret{name}")).connected_line(ConnectedLine::Update)))
+            .group("650", ["1002", "1003"])
     }
 }
 
 impl Config {
     /// Without users and numbers.
     pub fn empty() -> Self {
-        Self { users: BTreeMap::new(), numbers: BTreeMap::new(), ..Self::default() }
+        let (users, numbers, groups) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { users, numbers, groups, lots: Vec::new(), ..Self::default() }
     }
 
     /// The same with another seed.
@@ -108,6 +148,43 @@ impl Config {
         self
     }
 
+    /// The same with one more number that rings several users at once.
+    #[must_use]
+    pub fn group<'a>(mut self, number: &str, users: impl IntoIterator<Item = &'a str>) -> Self {
+        self.groups.insert(number.to_owned(), users.into_iter().map(str::to_owned).collect());
+        self
+    }
+
+    /// The same with one more parking lot, or another in place of the one of that pilot number.
+    #[must_use]
+    pub fn lot(mut self, lot: Lot) -> Self {
+        self.lots.retain(|other| other.pilot != lot.pilot);
+        self.lots.push(lot);
+        self
+    }
+
+    /// The same, but calls wait that long in the slots of the first lot (700), until who parked them is called back.
+    #[must_use]
+    pub fn park_timeout(mut self, timeout: Duration) -> Self {
+        if let Some(lot) = self.lots.first_mut() {
+            lot.timeout = timeout;
+        }
+        self
+    }
+
+    /// The same, but these header fields do not get through it.
+    #[must_use]
+    pub fn strip(mut self, names: impl IntoIterator<Item = Name>) -> Self {
+        self.strips.extend(names);
+        self
+    }
+
+    /// The same with sound that flows directly between phones.
+    #[must_use]
+    pub fn direct_media(self) -> Self {
+        Self { direct_media: true, ..self }
+    }
+
     /// The same with services that speak only these encodings, named as in SDP: `opus`, `PCMU`, `PCMA`, and for the
     /// echo any other too. A caller that offers none of them is answered 488.
     #[must_use]
@@ -126,12 +203,37 @@ pub struct User {
     pub display_name: Option<String>,
     /// The digest algorithms of the challenge, first choice first (RFC 8760 §2.4): one challenge for each.
     pub algorithms: Vec<Algorithm>,
+    /// What their keys mean to the PBX in calls with others.
+    pub codes: Codes,
+    /// How they are told whom they talk to, when that changes.
+    pub connected_line: ConnectedLine,
+}
+
+/// How a phone is told whom it talks to, when that changes: by P-Asserted-Identity (RFC 3325) in one of these.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConnectedLine {
+    /// By UPDATE without a session description when the phone has called and allows UPDATE, by re-INVITE otherwise.
+    #[default]
+    Auto,
+    /// By UPDATE, if the phone allows it.
+    Update,
+    /// By re-INVITE; before the answer, where there can be none, by UPDATE.
+    ReInvite,
+    /// Not at all.
+    Off,
 }
 
 impl User {
     /// A user challenged with MD5.
     pub fn new(password: &str) -> Self {
-        Self { password: password.to_owned(), display_name: None, algorithms: vec![Algorithm::Md5] }
+        Self {
+            password: password.to_owned(),
+            display_name: None,
+            algorithms: vec![Algorithm::Md5],
+            codes: Codes::default(),
+            connected_line: ConnectedLine::default(),
+        }
     }
 
     /// The same with a name that others see.
@@ -144,6 +246,20 @@ impl User {
     #[must_use]
     pub fn algorithms(self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         Self { algorithms: algorithms.into_iter().collect(), ..self }
+    }
+}
+
+impl User {
+    /// The same with other feature codes.
+    #[must_use]
+    pub fn codes(self, codes: Codes) -> Self {
+        Self { codes, ..self }
+    }
+
+    /// The same, told in another way whom they talk to.
+    #[must_use]
+    pub fn connected_line(self, connected_line: ConnectedLine) -> Self {
+        Self { connected_line, ..self }
     }
 }
 

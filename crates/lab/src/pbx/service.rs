@@ -121,18 +121,14 @@ impl Attendant {
         key.is_some()
     }
 
-    /// A request within the call: an INFO may be a key, in the words that PBXs have for it.
+    /// A request within the call: an INFO may be a key.
     pub(super) fn handle_request(&mut self, request: &Request) {
-        let relay =
-            request.value(&Name::ContentType).is_some_and(|kind| kind.eq_ignore_ascii_case("application/dtmf-relay"));
-        if request.method() == Method::Info && relay {
-            let body = request.body();
-            let signal = String::from_utf8_lossy(&body).lines().find_map(|line| {
-                let (name, value) = line.split_once('=')?;
-                (name.trim() == "Signal").then(|| value.trim().chars().next())?
-            });
-            self.press(signal);
-        }
+        self.press(signal(request));
+    }
+
+    /// What it does.
+    pub(super) fn service(&self) -> Service {
+        self.service
     }
 
     /// The keys that the phone has pressed.
@@ -258,6 +254,20 @@ impl Attendant {
             self.last = sound.end(now);
         }
     }
+}
+
+/// The key of an INFO, in the words that PBXs have for it.
+pub(super) fn signal(request: &Request) -> Option<char> {
+    let relay =
+        request.value(&Name::ContentType).is_some_and(|kind| kind.eq_ignore_ascii_case("application/dtmf-relay"));
+    if request.method() != Method::Info || !relay {
+        return None;
+    }
+    let body = request.body();
+    String::from_utf8_lossy(&body).lines().find_map(|line| {
+        let (name, value) = line.split_once('=')?;
+        (name.trim() == "Signal").then(|| value.trim().chars().next())?
+    })
 }
 
 /// Whether a service speaks an encoding: the echo all, the others those that can be made here.

@@ -25,6 +25,7 @@ mod tests;
 
 pub(crate) use encoder::{Encoder, mu_law_sample, speaks};
 use reports::Reports;
+pub(super) use reports::is_rtcp;
 
 /// By their number in RFC 4733 §3.2.
 pub(crate) const KEYS: &str = "0123456789*#ABCD";

@@ -26,7 +26,7 @@ pub(crate) fn addr(text: &str) -> SocketAddr {
 pub(crate) fn pbx(world: &mut World, config: Config) -> HostId<Pbx> {
     let config = config.seed(world.seed_for("pbx"));
     let here = addr(PBX);
-    let rtp = (0..4).map(|at| SocketAddr::new(here.ip(), 20_000 + 2 * at));
+    let rtp = (0..24).map(|at| SocketAddr::new(here.ip(), 20_000 + 2 * at));
     world.add("pbx", here.ip(), Pbx::new(config, here, rtp))
 }
 
