@@ -151,12 +151,17 @@ impl Pbx {
         service: Service,
         offer: Option<Bytes>,
     ) {
+        if let Service::Redirect(number) = service {
+            let contact = vec![(Name::Contact, self.identity(&number.to_string()).to_string())];
+            return told(self.endpoint.refuse(now, session, StatusCode::MOVED_TEMPORARILY, contact));
+        }
         let Some(rtp) = self.take_port() else {
             return told(self.endpoint.refuse(now, session, StatusCode::SERVICE_UNAVAILABLE, Vec::new()));
         };
         let mut rng = self.child_rng();
         let local = description::Local::new(rtp, &mut rng);
         let mut attendant = Attendant::new(session, service, self.config.encodings.clone(), local, rng);
+        attendant.set_here(self.here);
         attendant.begin(now, &mut self.endpoint, offer);
         let id = self.add_call(now, caller, number, Kind::Called(attendant), [session]);
         self.by_port.insert(rtp.port(), id);

@@ -138,7 +138,7 @@ impl Pbx {
         }
         if let Some(service) = self.config.numbers.get(number).copied() {
             return match service {
-                Service::Refuse(_) => self.fail(now, session),
+                Service::Refuse(_) | Service::Redirect(_) => self.fail(now, session),
                 _ => self.place(session, At::Machine(service)),
             };
         }
@@ -219,8 +219,12 @@ impl Pbx {
         let Some(leg) = self.legs.get(&session).filter(|leg| leg.phase != Phase::Over) else { return };
         let identity = leg.identity.clone();
         if let Some(service) = self.config.numbers.get(number).copied() {
-            if let Service::Refuse(status) = service {
-                let status = StatusCode::new(status).unwrap_or(StatusCode::DECLINE);
+            let refused = match service {
+                Service::Refuse(status) => Some(StatusCode::new(status).unwrap_or(StatusCode::DECLINE)),
+                Service::Redirect(_) => Some(StatusCode::TEMPORARILY_UNAVAILABLE),
+                _ => None,
+            };
+            if let Some(status) = refused {
                 if let Some(report) = report {
                     self.report(now, &report, status);
                 }

@@ -41,7 +41,7 @@ pub struct Config {
     pub max_expires: Duration,
     /// Bindings of one user.
     pub max_contacts: usize,
-    /// Calls at one time; more are answered 503. Also the number of RTP ports of a [`Server`](super::Server).
+    /// Calls at one time; more are answered 503. A [`Server`](super::Server) has twice as many RTP ports.
     pub max_calls: usize,
     /// How long a call may ring before it is answered 480.
     pub max_ringing: Duration,
@@ -79,6 +79,11 @@ impl Default for Config {
             ("604", Service::EarlyMedia),
             ("605", Service::Refuse(486)),
             ("606", Service::NoAnswer),
+            ("607", Service::NoAnswer),
+            ("613", Service::Redirect(1002)),
+            ("616", Service::NewName),
+            ("619", Service::Refer(600)),
+            ("651", Service::Refuse(403)),
         ];
         let config = Self {
             seed: [0x1a; 32],
@@ -285,4 +290,10 @@ pub enum Service {
     NoAnswer,
     /// Refuses with this status, 300 to 699. 605 is busy: 486.
     Refuse(u16),
+    /// Says that it has moved to that number (302). 613 has moved to 1002.
+    Redirect(u32),
+    /// Answers, says after two seconds that it is "New Name" of number 4242, and hangs up three seconds later. 616.
+    NewName,
+    /// Answers, and after a second sends the phone to that number by REFER. 619 sends it to 600.
+    Refer(u32),
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rand_chacha::ChaCha8Rng;
@@ -36,7 +36,25 @@ pub(super) struct Attendant {
     last: VecDeque<Packet>,
     keys: String,
     state: State,
+    /// Where the PBX hears SIP.
+    here: Option<SocketAddr>,
+    /// What it does by itself, and when.
+    next: Option<(Instant, Step)>,
 }
+
+/// What a machine does by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// Says that it is somebody else.
+    Rename,
+    /// Sends the phone to another number.
+    Refer,
+    HangUp,
+}
+
+/// How long after the answer, and how long after that it hangs up.
+const RENAME: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(3));
+const REFER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(2));
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -67,7 +85,14 @@ impl Attendant {
             last: VecDeque::new(),
             keys: String::new(),
             state: State::Ringing,
+            here: None,
+            next: None,
         }
+    }
+
+    /// The address that its own SIP addresses name.
+    pub(super) fn set_here(&mut self, here: SocketAddr) {
+        self.here = Some(here);
     }
 
     /// The offer of a machine that calls.
@@ -82,8 +107,14 @@ impl Attendant {
                 let status = StatusCode::new(status).filter(|status| status.code() >= 300);
                 self.refuse(now, endpoint, status.unwrap_or(StatusCode::DECLINE), cause(status));
             }
+            Service::Redirect(_) => self.refuse(now, endpoint, StatusCode::TEMPORARILY_UNAVAILABLE, Vec::new()),
             Service::NoAnswer => told(endpoint.ring(now, self.session, StatusCode::RINGING, None)),
-            Service::Echo | Service::Music | Service::Announcement | Service::EarlyMedia => match offer {
+            Service::Echo
+            | Service::Music
+            | Service::Announcement
+            | Service::EarlyMedia
+            | Service::NewName
+            | Service::Refer(_) => match offer {
                 Some(offer) => self.take(now, endpoint, &offer),
                 None if self.service == Service::EarlyMedia => {
                     told(endpoint.ring(now, self.session, StatusCode::RINGING, None));
@@ -145,10 +176,14 @@ impl Attendant {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.sound.as_ref().map(Sound::poll_timeout)
+        let next = self.next.map(|(due, _)| due);
+        self.sound.as_ref().map(Sound::poll_timeout).into_iter().chain(next).min()
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant, endpoint: &mut Endpoint) {
+        if let Some((_, step)) = self.next.take_if(|(due, _)| *due <= now) {
+            self.take_step(now, endpoint, step);
+        }
         let Some(sound) = &mut self.sound else { return };
         sound.handle_timeout(now);
         if sound.is_over() && self.state == State::Talking {
@@ -156,7 +191,34 @@ impl Attendant {
         }
     }
 
+    fn take_step(&mut self, now: Instant, endpoint: &mut Endpoint, step: Step) {
+        let Some(here) = self.here else { return };
+        match step {
+            Step::Rename => {
+                let headers = vec![(Name::PAssertedIdentity, format!("\"New Name\" <sip:4242@{here}>"))];
+                let _ = endpoint.request(now, self.session, Method::Update, headers, None);
+                self.next = Some((now + RENAME.1, Step::HangUp));
+            }
+            Step::Refer => {
+                let Service::Refer(number) = self.service else { return };
+                let headers = vec![
+                    (Name::ReferTo, format!("<sip:{number}@{here}>")),
+                    (Name::ReferredBy, format!("<sip:619@{here}>")),
+                ];
+                let _ = endpoint.request(now, self.session, Method::Refer, headers, None);
+            }
+            Step::HangUp => self.hang_up(now, endpoint),
+        }
+    }
+
     pub(super) fn handle(&mut self, now: Instant, endpoint: &mut Endpoint, event: SessionEvent) {
+        if matches!(event, SessionEvent::Acknowledged { .. }) && self.next.is_none() {
+            self.next = match self.service {
+                Service::NewName => Some((now + RENAME.0, Step::Rename)),
+                Service::Refer(_) => Some((now + REFER.0, Step::Refer)),
+                _ => None,
+            };
+        }
         match event {
             SessionEvent::Answered { sdp, .. } => match sdp.map(|sdp| self.accept(now, &sdp)) {
                 Some(Ok(())) => self.state = State::Talking,
@@ -230,7 +292,8 @@ impl Attendant {
             Service::Music => Sound::play(now, here, stream, MUSIC, rng),
             Service::Announcement => Sound::play(now, here, stream, ANNOUNCEMENT, rng),
             Service::EarlyMedia => Sound::play(now, here, stream, RINGING, rng),
-            Service::NoAnswer | Service::Refuse(_) => None,
+            Service::NewName | Service::Refer(_) => Sound::play(now, here, stream, MUSIC, rng),
+            Service::NoAnswer | Service::Refuse(_) | Service::Redirect(_) => None,
         };
         self.sound.is_some()
     }

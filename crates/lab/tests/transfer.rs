@@ -1,0 +1,131 @@
+//! Transfer by REFER, as a phone that transfers, one that is transferred and a target see it.
+
+mod common;
+
+use common::*;
+use lab::pbx::Config;
+use lab::peer::{Line, Manner, Phone};
+
+const SOON: Manner = Manner::Answer(std::time::Duration::from_millis(100));
+const LATE: Manner = Manner::Answer(std::time::Duration::from_millis(2_000));
+
+fn three(seed: u64, carol: Manner) -> Three {
+    Three::new(seed, Config::default(), carol).talking()
+}
+
+#[test]
+fn blind_by_the_callee() {
+    let mut three = three(70, LATE);
+    three.world.with(three.bob, |phone, now| phone.refer(now, "1003", ""));
+    three.world.run_for(secs(1));
+    // Success is told while the target rings.
+    assert_eq!(three.world.host(three.bob).reports(), ["100 Trying", "180 Ringing", "200 OK"]);
+    assert_eq!(three.world.host(three.carol).line(), Line::Ringing);
+    three.world.with(three.bob, Phone::hang_up);
+    wait_for(&mut three.world, three.carol, Line::Talking);
+    three.assert_talk(three.alice, three.carol);
+    three.end(three.alice);
+    insta::assert_snapshot!(three.world.ladder());
+}
+
+#[test]
+fn blind_by_the_caller() {
+    let mut three = three(71, LATE);
+    three.world.with(three.alice, |phone, now| phone.refer(now, "1003", ""));
+    three.world.run_for(ms(100));
+    three.world.with(three.alice, Phone::hang_up);
+    wait_for(&mut three.world, three.carol, Line::Talking);
+    three.assert_talk(three.bob, three.carol);
+    three.end(three.bob);
+    insta::assert_snapshot!(three.world.ladder());
+}
+
+#[test]
+fn a_transferor_who_does_not_hang_up_is_hung_up_on_after_a_minute() {
+    let mut three = three(72, SOON);
+    three.world.with(three.bob, |phone, now| phone.refer(now, "1003", ""));
+    three.world.run_for(secs(59));
+    assert_eq!(three.world.host(three.bob).line(), Line::Talking);
+    three.world.run_for(secs(2));
+    assert_eq!(three.world.host(three.bob).line(), Line::Over);
+    three.assert_talk(three.alice, three.carol);
+    three.end(three.alice);
+}
+
+#[test]
+fn an_unknown_number_leaves_the_call_as_it_is() {
+    let mut three = three(73, SOON);
+    three.world.with(three.bob, |phone, now| phone.refer(now, "9999", ""));
+    three.world.run_for(secs(1));
+    assert_eq!(three.world.host(three.bob).reports(), ["100 Trying", "404 Not Found"]);
+    three.assert_talk(three.alice, three.bob);
+    three.end(three.bob);
+}
+
+#[test]
+fn a_busy_target_ends_it_for_who_was_transferred() {
+    let mut three = three(74, Manner::Refuse(486));
+    three.world.with(three.bob, |phone, now| phone.refer(now, "1003", ""));
+    three.world.run_for(secs(2));
+    assert_eq!(three.world.host(three.bob).reports(), ["100 Trying", "486 Busy Here"]);
+    three.world.with(three.bob, Phone::hang_up);
+    three.assert_hears(three.alice, 212.5);
+    wait_for(&mut three.world, three.alice, Line::Over);
+    wait_for_silence(&mut three.world, three.pbx);
+    insta::assert_snapshot!(three.world.ladder());
+}
+
+fn consulting(seed: u64, carol: Manner) -> Three {
+    let mut three = three(seed, carol);
+    three.world.with(three.bob, Phone::hold);
+    three.world.run_for(ms(500));
+    three.world.with(three.bob, |phone, now| phone.dial_second(now, "1003"));
+    three
+}
+
+#[test]
+fn attended() {
+    let mut three = consulting(75, SOON);
+    wait_for(&mut three.world, three.bob, Line::Talking);
+    three.assert_talk(three.bob, three.carol);
+    three.world.with(three.bob, |phone, now| phone.refer_to_current(now, "1003"));
+    three.world.run_for(secs(1));
+    assert_eq!(three.world.host(three.bob).reports(), ["100 Trying", "200 OK"]);
+    assert_eq!(three.world.host(three.bob).line(), Line::Over);
+    assert_eq!(three.world.host(three.bob).waiting_line(), Some(Line::Talking));
+    three.world.with(three.bob, |phone, _| phone.swap());
+    three.world.with(three.bob, Phone::hang_up);
+    three.assert_talk(three.alice, three.carol);
+    three.end(three.alice);
+    insta::assert_snapshot!(three.world.ladder());
+}
+
+#[test]
+fn attended_while_the_target_rings() {
+    let mut three = consulting(76, LATE);
+    wait_for(&mut three.world, three.carol, Line::Ringing);
+    three.world.run_for(ms(500));
+    three.world.with(three.bob, |phone, now| phone.refer_to_current(now, "1003"));
+    three.world.run_for(ms(500));
+    assert_eq!(three.world.host(three.bob).reports(), ["100 Trying", "200 OK"]);
+    assert_eq!(three.world.host(three.bob).line(), Line::Refused(603));
+    assert!(three.world.host(three.carol).other().unwrap().contains("1001"));
+    three.world.with(three.bob, |phone, _| phone.swap());
+    three.world.with(three.bob, Phone::hang_up);
+    wait_for(&mut three.world, three.carol, Line::Talking);
+    three.assert_talk(three.alice, three.carol);
+    three.end(three.alice);
+    insta::assert_snapshot!(three.world.ladder());
+}
+
+#[test]
+fn to_a_machine() {
+    let mut three = three(77, SOON);
+    three.world.with(three.bob, |phone, now| phone.refer(now, "600", ""));
+    three.world.run_for(secs(1));
+    assert_eq!(three.world.host(three.bob).reports(), ["100 Trying", "200 OK"]);
+    three.world.with(three.bob, Phone::hang_up);
+    three.world.run_for(secs(2));
+    three.assert_hears(three.alice, 440.0);
+    three.end(three.alice);
+}
