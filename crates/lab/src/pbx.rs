@@ -21,6 +21,7 @@ use sip_core::endpoint::{self, Endpoint, Flow, Misuse, RequestId, ServerId, Sess
 use sip_core::method::Method;
 
 mod auth;
+mod blf;
 mod bridge;
 mod calls;
 mod codes;

@@ -1,6 +1,8 @@
 //! A PBX and phones on one network.
 #![allow(dead_code, clippy::unwrap_used)] // each scenario uses its part of it, and all of it is test
 
+pub(crate) mod real;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
