@@ -2,11 +2,13 @@
 //!
 //! - `anarchy`: one switch, and signals in any order, sensible or not.
 //! - `wired`: two switches wired back to back, with signals that take their time and cross.
+//! - `exchange`: two switches at an exchange that transfers, parks, refuses and fails; nobody gets lost.
 mod anarchy;
+mod exchange;
 mod wired;
 
 use crate::leg::View;
-use crate::vocab::{Command, EndReason, Event, LegId};
+use crate::vocab::{Command, EndReason, Event, LegId, Park, Slot, Target};
 use crate::{Phase, Switch};
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -21,7 +23,11 @@ const MAX_STEPS: usize = 300;
 pub fn call(bytes: &[u8]) {
     let Some((model, steps)) = bytes.split_first() else { return };
     let steps = steps.chunks_exact(2).take(MAX_STEPS).map(|pair| (pair[0], pair[1]));
-    if model % 2 == 0 { anarchy::run(steps) } else { wired::run(steps) }
+    match model % 3 {
+        0 => anarchy::run(steps),
+        1 => wired::run(steps),
+        _ => exchange::run(steps),
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a model's time begins somewhere")]
@@ -31,6 +37,8 @@ fn epoch() -> Instant {
 
 fn command(byte: u8) -> Command {
     match byte % 8 {
+        0 if byte & 0x18 == 0x18 => Command::Transfer(Target("1003".into())),
+        1 if byte & 0x18 == 0x18 => Command::Park(park(byte)),
         0 => Command::Answer,
         1 => Command::Reject(if byte & 8 == 0 { 486 } else { 200 }),
         2 | 3 => Command::Hold,
@@ -38,6 +46,30 @@ fn command(byte: u8) -> Command {
         6 => Command::Mute(byte & 8 == 0),
         _ if byte & 0x18 == 0 => Command::HangUp,
         _ => Command::Dtmf("1#".parse().expect("these are keys")),
+    }
+}
+
+fn park(byte: u8) -> Park {
+    let slot = (byte & 0x40 != 0).then(|| Slot("701".into()));
+    let by_keys = Park::Keys("#700".parse().expect("these are keys"));
+    if byte & 0x20 == 0 { Park::Refer { orbit: Target("700".into()), slot } } else { by_keys }
+}
+
+/// What concerns several legs, out of two bytes. A refused one has changed nothing.
+fn among_legs(phone: &mut Phone, now: Instant, which: u8, how: u8) {
+    let (Some(one), Some(other)) = (phone.pick(which), phone.pick(how >> 4)) else { return };
+    let before = phone.switch.clone();
+    let done = match how % 10 {
+        0 | 1 => phone.switch.transfer_to(now, one, other),
+        2 => phone.switch.come_back(now, one),
+        3 => phone.switch.merge(now, &[one, other]),
+        4 => phone.switch.split(now, one),
+        5 => phone.switch.bridge(now, one, other),
+        6 => phone.switch.swap(now),
+        key => phone.switch.press(now, one, ['*', '#', '1'][usize::from(key - 7)]),
+    };
+    if done.is_err() {
+        assert_eq!(phone.switch, before, "a rejected command changes nothing");
     }
 }
 
@@ -85,8 +117,15 @@ impl Phone {
     }
 
     fn check(&self) {
-        let live = self.switch.legs().filter(|(_, view)| view.live).count();
-        assert!(live <= 1, "{live} legs are live at once");
+        let talks_to = |(id, view): &(LegId, View)| view.live && !self.switch.conference().contains(id);
+        let live = self.switch.legs().filter(talks_to).count();
+        let conference = self.switch.conference();
+        let together = self.switch.legs().any(|(id, view)| view.live && conference.contains(&id));
+        assert!(live + usize::from(together) <= 1, "{live} legs are live at once");
+        assert_ne!(conference.len(), 1, "one party is no conference");
+        for id in conference.iter().chain(self.switch.bridges().iter().flatten()) {
+            assert!(self.switch.leg(*id).is_some(), "{id} is over");
+        }
     }
 
     fn active(&self) -> impl Iterator<Item = (LegId, View)> {

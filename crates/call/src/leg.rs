@@ -9,17 +9,20 @@
 //!   (start) ─────────────► Incoming ─────────────┘ answer                  │              ▲
 //!              180 sent       └── declined, cancelled, BYE, no codec ──────┴──────────────┘
 //! ```
-//! Read `leg/active.rs` for hold and resume: the wish, the wire, and the one place that decides to send an offer.
+//! Read `leg/active.rs` for hold and resume: the wish, the wire, and the one place that decides to send an offer; and
+//! `leg/errand.rs` for transfer and park.
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod active;
 mod dialing;
+mod errand;
 mod incoming;
 
 use crate::dice::Dice;
-use crate::vocab::{Action, Command, EndReason, Event, Misuse, Signal};
+use crate::vocab::{Action, Command, EndReason, Event, Misuse, Referral, Signal};
 use active::Active;
 use dialing::Dialing;
+pub use errand::{BYE_PATIENCE, KEYED_PATIENCE, REFER_PATIENCE, SLOT_GRACE, Task};
 use incoming::Incoming;
 use sdp::{Agreed, Direction, History, Local, SessionDescription, Unacceptable};
 use std::time::{Duration, Instant};
@@ -35,6 +38,7 @@ pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// One call leg. A state holds only what is true in it; a timer is a field of the state it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "a phone has few legs, and most of them are the large ones")]
 pub enum Leg {
     /// Our INVITE is out.
     Dialing(Dialing),
@@ -55,10 +59,39 @@ pub enum Input {
     Command(Command),
     /// The dialog tells something.
     Signal(Signal),
-    /// The user turned to another leg: fall silent at once, and be on hold.
-    Yield,
+    /// Where the leg's sound belongs from now on.
+    Place(Place),
+    /// Hand the peer over: first the hold, then this REFER; where it has to `wait`, not before [`Input::Proceed`].
+    Refer {
+        /// What the REFER asks.
+        referral: Referral,
+        /// Whether something else has to happen first.
+        wait: bool,
+    },
+    /// What a REFER had to wait for has happened.
+    Proceed,
     /// [`Leg::deadline`] is due.
     Deadline,
+}
+
+/// Where the sound of a leg belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// With the user's microphone and ear.
+    User,
+    /// Nowhere: the user turned to another leg, and this one is silent and on hold.
+    Elsewhere,
+    /// With another leg, without the user.
+    Bridge,
+}
+
+/// How an incoming call rings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ring {
+    /// How long.
+    pub give_up_after: Duration,
+    /// The status that it is then refused with: 480, or 302 where it is forwarded.
+    pub unanswered: u16,
 }
 
 /// What [`Leg::step`] gives, in order.
@@ -93,6 +126,10 @@ pub enum Why {
     Backoff,
     /// Our hang-up was not answered.
     Farewell,
+    /// A transfer or a park takes too long.
+    Errand,
+    /// No further digit of a number or a code came.
+    Keys,
 }
 
 /// With what a leg begins.
@@ -120,6 +157,8 @@ pub struct View {
     pub remote_held: bool,
     /// Whether the microphone is off.
     pub muted: bool,
+    /// A transfer or a park that is under way.
+    pub task: Option<Task>,
     /// Whether nothing is under way: no offer out, no ACK or retry awaited, and the wire is as the user wants it.
     pub settled: bool,
     /// Codecs and addresses, once settled.
@@ -153,9 +192,15 @@ impl Leg {
     }
 
     /// Takes an INVITE in, with the offer's body if it has one.
-    pub fn incoming(now: Instant, start: Start, offer: Option<&[u8]>) -> (Self, Vec<Output>) {
+    pub fn incoming(now: Instant, start: Start, ring: Ring, offer: Option<&[u8]>) -> (Self, Vec<Output>) {
         let mut out = Vec::new();
-        (Incoming::start(now, start, offer, &mut out), out)
+        (Incoming::start(now, start, ring, offer, &mut out), out)
+    }
+
+    /// Takes an INVITE in that has the place of another call, and answers it at once.
+    pub fn replacing(now: Instant, start: Start, place: Place, offer: Option<&[u8]>) -> (Self, Vec<Output>) {
+        let mut out = Vec::new();
+        (Incoming::replace(now, start, place, offer, &mut out), out)
     }
 
     /// Turns an INVITE away with 486 because the phone has no room for it.
@@ -185,8 +230,12 @@ impl Leg {
             Self::Active(state) => state.step(now, input, &mut out),
             Self::Closing(state) => state.step(now, input, &mut out),
             Self::Ended(reason) => {
-                if let Input::Command(command) = input {
-                    out.misuse(&command, "the call is over");
+                match input {
+                    Input::Command(command) => out.misuse(&command, "the call is over"),
+                    Input::Refer { .. } => {
+                        out.push(Output::Misuse(Misuse { doing: "transfer", state: "the call is over" }));
+                    }
+                    Input::Signal(_) | Input::Place(_) | Input::Proceed | Input::Deadline => {}
                 }
                 Self::Ended(reason)
             }
@@ -199,7 +248,7 @@ impl Leg {
     pub fn is_attended(&self) -> bool {
         match self {
             Self::Dialing(state) => state.attended,
-            Self::Active(state) => state.attended,
+            Self::Active(state) => state.place == Place::User,
             Self::Incoming(_) | Self::Closing(_) | Self::Ended(_) => false,
         }
     }
@@ -230,6 +279,7 @@ impl Leg {
             live: self.is_live(),
             remote_held: false,
             muted: false,
+            task: None,
             settled: self.is_settled(),
             agreed: None,
         };
@@ -239,13 +289,16 @@ impl Leg {
             live: view.live,
             remote_held: agreed.is_some_and(|agreed| agreed.remote_hold),
             muted,
+            task: None,
             settled: view.settled,
             agreed: agreed.cloned(),
         };
         match self {
             Self::Dialing(state) => with(state.phase(), !state.attended, state.party.muted, state.early()),
             Self::Incoming(state) => with(Phase::Incoming, false, state.party.muted, None),
-            Self::Active(state) => with(Phase::Active, state.is_held(), state.party.muted, state.agreed()),
+            Self::Active(state) => {
+                View { task: state.task(), ..with(Phase::Active, state.is_held(), state.party.muted, state.agreed()) }
+            }
             Self::Closing(_) => view,
             Self::Ended(reason) => View { phase: Phase::Ended(*reason), ..view },
         }
@@ -273,14 +326,22 @@ impl Closing {
                 Signal::Progress { .. }
                 | Signal::Acknowledged { .. }
                 | Signal::OfferAnswered { .. }
-                | Signal::OfferRefused { .. } => {}
+                | Signal::OfferRefused { .. }
+                | Signal::ReferAccepted
+                | Signal::ReferProgress(_)
+                | Signal::ReferEnded(_)
+                | Signal::Parked(_)
+                | Signal::Connected { .. } => {}
             },
             Input::Deadline if now >= self.give_up_at => {
                 out.tell(Event::Ended(self.reason));
                 return Leg::Ended(self.reason);
             }
             Input::Command(command) => out.misuse(&command, "the call is being hung up"),
-            Input::Deadline | Input::Yield => {}
+            Input::Refer { .. } => {
+                out.push(Output::Misuse(Misuse { doing: "transfer", state: "the call is being hung up" }));
+            }
+            Input::Deadline | Input::Place(_) | Input::Proceed => {}
         }
         Leg::Closing(self)
     }

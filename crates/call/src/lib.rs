@@ -62,18 +62,30 @@
 //! - Once the peer agrees to all, the wire is what the user wants.
 //! - Sound flows on one leg at most, unless [`Policy::hold_others`] is off.
 //!
-//! Deliberately absent: transfer, park and key codes, which will live inside the active leg; joining legs; DTMF by INFO;
-//! answers in reliable provisional responses (RFC 3262), and so offers within an early dialog.
+//! - Nobody gets lost: whoever called is cut off only if the user said so, and while a transfer or a park may still fail
+//!   only if they said it twice.
+//!
+//! A transfer or a park is an errand of its leg (`leg/errand.rs`), codes out of keys are a machine beside it ([`keypad`]), and
+//! what concerns several legs (consultation, conference, bridge, following a REFER) is the switch's. [`lot`] remembers what
+//! was parked.
+//!
+//! Deliberately absent: answers in reliable provisional responses (RFC 3262), and so offers of ours within an early dialog.
 #![forbid(unsafe_code)]
 
 mod dice;
 #[doc(hidden)]
 pub mod fuzz;
+pub mod keypad;
 pub mod leg;
+pub mod lot;
 pub mod switch;
 pub mod vocab;
 
-pub use leg::{Leg, Phase, View, Why};
+pub use keypad::{Codes, Keys};
+pub use leg::{Leg, Phase, Ring, Task, View, Why};
 pub use sdp::{Agreed, Direction, Local};
-pub use switch::{Policy, Switch};
-pub use vocab::{Action, Command, Digits, EndReason, Event, InvalidDigits, LegId, Loss, Misuse, Signal};
+pub use switch::{Policy, Switch, Traits};
+pub use vocab::{
+    Action, Command, Digits, EndReason, Event, InvalidDigits, LegId, Loss, Misuse, Park, ReferEnd, Referral, Signal,
+    Slot, Target,
+};

@@ -31,8 +31,13 @@ pub enum Command {
     Resume,
     /// Send silence (true), or the microphone again (false). The peer is not told.
     Mute(bool),
-    /// Send keys to the peer by RFC 4733.
+    /// Send keys to the peer: by RFC 4733, or whatever the owner makes of [`Action::Dtmf`].
     Dtmf(Digits),
+    /// Blind transfer: hold, then ask the peer to call the target instead (RFC 3515). [`Event::Transferred`] when it has,
+    /// and the leg ends; [`Event::TransferFailed`] gives it back, on hold.
+    Transfer(Target),
+    /// Park. [`Event::Parked`] or [`Event::ParkFailed`].
+    Park(Park),
 }
 
 impl Command {
@@ -46,8 +51,75 @@ impl Command {
             Self::Resume => "resume",
             Self::Mute(_) => "mute",
             Self::Dtmf(_) => "send keys",
+            Self::Transfer(_) => "transfer",
+            Self::Park(_) => "park",
         }
     }
+}
+
+/// Whom to transfer to or where to park: a number or an address, opaque to this crate. The owner knows what it means.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Target(pub String);
+
+/// A place where a call is parked, as the exchange names it: `701`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slot(pub String);
+
+impl fmt::Display for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How to park.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Park {
+    /// Refer the peer to an orbit.
+    Refer {
+        /// The orbit, or the park server.
+        orbit: Target,
+        /// The slot, where it is known beforehand because we chose it. It counts once the REFER has succeeded.
+        slot: Option<Slot>,
+    },
+    /// Send the exchange's feature code; its BYE is the result.
+    Keys(Digits),
+}
+
+/// What a REFER of ours asks the peer for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Referral {
+    /// Call this target (blind transfer, RFC 5589 §6).
+    To(Target),
+    /// Take our place in that other call of ours (attended transfer, RFC 5589 §7): Refer-To with Replaces.
+    Replacing {
+        /// The other call.
+        leg: LegId,
+        /// It is not answered yet (RFC 3891 §4: the dialog is early).
+        early: bool,
+    },
+    /// Be parked there.
+    Park {
+        /// The orbit or the park server.
+        orbit: Target,
+        /// The slot, if we chose it.
+        slot: Option<Slot>,
+    },
+}
+
+/// How a REFER of ours came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReferEnd {
+    /// The last NOTIFY had this final status, 200 to 699.
+    Final(u16),
+    /// It was accepted, and nobody is going to tell how it goes on (RFC 4488).
+    Unknown,
+    /// It was refused with this status.
+    Refused(u16),
+    /// Its subscription ended or timed out without a final status.
+    Lost,
 }
 
 /// What the dialog told us: the SIP endpoint's session events, one to one, without message text.
@@ -98,6 +170,19 @@ pub enum Signal {
         status: u16,
         /// From `Retry-After`.
         retry_after: Option<Duration>,
+    },
+    /// 2xx to our REFER.
+    ReferAccepted,
+    /// A NOTIFY with the status that the peer's call to the target has now, 100 to 199.
+    ReferProgress(u16),
+    /// Our REFER came to its end; exactly once for each [`Action::Refer`].
+    ReferEnded(ReferEnd),
+    /// The exchange has parked the peer: here, if it says so.
+    Parked(Option<Slot>),
+    /// The exchange tells that we now talk to somebody else, or to the first party again (connected line).
+    Connected {
+        /// Whether it is the party that the call began with.
+        original: bool,
     },
     /// The peer hung up.
     Bye,
@@ -169,10 +254,15 @@ pub enum Action {
     Dtmf(Digits),
     /// No more sound on this leg; its sockets are free.
     StopMedia,
+    /// Send a REFER in the dialog of this leg.
+    Refer(Referral),
+    /// Dial the target as the consultation of this leg: [`Switch::consult`](crate::Switch::consult), or
+    /// [`Switch::consult_failed`](crate::Switch::consult_failed) where that cannot be.
+    Consult(Target),
 }
 
 /// What a front end wants to know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Event {
     /// A call came in and waits for an answer.
@@ -203,6 +293,44 @@ pub enum Event {
     RemoteResumed,
     /// The microphone is off (true) or on.
     Muted(bool),
+    /// The peer's call to the transfer target goes on.
+    TransferProgress {
+        /// 100 to 199.
+        status: u16,
+    },
+    /// The transfer is done; [`EndReason::Transferred`] follows.
+    Transferred,
+    /// The transfer came to nothing. The call is ours again, on hold; the peer may have left it all the same.
+    TransferFailed {
+        /// The status that it failed with; `None` if that was never told.
+        status: Option<u16>,
+    },
+    /// The call is parked. If the slot is known the leg ends; else it stays, so that the user hears the spoken number.
+    Parked {
+        /// Where, if that is known.
+        slot: Option<Slot>,
+    },
+    /// The call could not be parked and goes on as before.
+    ParkFailed {
+        /// The status that it failed with; `None` if that was never told.
+        status: Option<u16>,
+    },
+    /// To hang up now could cut the peer off: a transfer or a park is under way. It happens by itself when that is done; to
+    /// hang up once more does it at once.
+    HangUpHeldBack,
+    /// A key code: the peer is on hold, and the number of the transfer target is awaited. `number` is what came so far.
+    TransferWait {
+        /// The digits so far.
+        number: String,
+    },
+    /// The transfer by keys was given up, or its target cannot be reached; the peer is taken back.
+    TransferWaitOver,
+    /// An INVITE of the peer's transfer target took the place of this call (RFC 3891); [`EndReason::Replaced`] follows.
+    ReplacedBy(LegId),
+    /// The call is joined with that other one without us.
+    Bridged(LegId),
+    /// The leg is in the conference (true), or no longer.
+    Conference(bool),
     /// The leg is over, for ever. The last event of every leg.
     Ended(EndReason),
 }
@@ -244,6 +372,15 @@ pub enum EndReason {
     /// Our requests cannot be sent.
     #[error("the other side cannot be reached: the network failed")]
     Network,
+    /// The peer went on to the target of a transfer.
+    #[error("the call was transferred")]
+    Transferred,
+    /// The peer waits in a slot.
+    #[error("the call was parked")]
+    Parked,
+    /// Another call took its place.
+    #[error("another call took its place")]
+    Replaced,
     /// The peer no longer knows the call, or the endpoint lost it.
     #[error("the call was lost")]
     Lost,
@@ -291,6 +428,16 @@ impl Digits {
     /// The most keys at once.
     pub const MAX: usize = 64;
 
+    /// Keys that are known to be keys.
+    pub(crate) fn new(keys: String) -> Self {
+        Self(keys)
+    }
+
+    /// Whether it is on a keypad.
+    pub fn is_key(key: char) -> bool {
+        matches!(key, '0'..='9' | '*' | '#' | 'A'..='D')
+    }
+
     /// The keys as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -305,8 +452,7 @@ impl FromStr for Digits {
         if text.is_empty() || text.len() > Self::MAX {
             return Err(InvalidDigits);
         }
-        let key = |byte: u8| matches!(byte, b'0'..=b'9' | b'*' | b'#' | b'A'..=b'D');
-        if text.bytes().all(key) { Ok(Self(text)) } else { Err(InvalidDigits) }
+        if text.chars().all(Self::is_key) { Ok(Self(text)) } else { Err(InvalidDigits) }
     }
 }
 

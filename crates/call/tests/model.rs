@@ -21,6 +21,12 @@ proptest! {
         call::fuzz::call(&bytes);
     }
 
+    /// Two phones at an exchange that transfers, parks, refuses and fails.
+    #[test]
+    fn nobody_gets_lost(bytes in steps(2)) {
+        call::fuzz::call(&bytes);
+    }
+
     /// Two phones, and signals that cross.
     #[test]
     fn two_phones_converge(bytes in steps(1)) {

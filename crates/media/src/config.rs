@@ -1,6 +1,7 @@
 //! What a stream is told to do: the outcome of offer and answer in media's own words.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// One audio stream of an [`Engine`](crate::Engine). Never reused within an engine.
@@ -260,6 +261,23 @@ pub enum Event {
     Bye {
         /// Whose peer.
         stream: StreamId,
+    },
+    /// A clip that was to be sent once, [`Source::Once`](crate::Source::Once), is over.
+    Played {
+        /// Who heard it.
+        stream: StreamId,
+    },
+    /// A stream is recorded from now on, or no more. People should be shown that, so it is told exactly so: `on` at
+    /// most once, when the file is there, and not `on` once, at last, when the file is complete.
+    Recording {
+        /// Whose call.
+        stream: StreamId,
+        /// Which file.
+        path: PathBuf,
+        /// Is it recorded?
+        on: bool,
+        /// What went wrong, for people; the file has what came before.
+        error: Option<String>,
     },
     /// The device is gone; calls go on in silence while it is tried again every two seconds.
     DeviceLost {

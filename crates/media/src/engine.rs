@@ -7,6 +7,7 @@
 //! ```
 
 mod hardware;
+mod recorder;
 mod thread;
 
 use std::collections::BTreeMap;
@@ -21,9 +22,12 @@ use mio::net::UdpSocket;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
+use crate::clip::Clip;
 use crate::config::{Event, Stats, StreamConfig, StreamId};
 use crate::device::{Device, DeviceError};
+use crate::source::Source;
 use crate::tone::Tone;
+pub use recorder::{Layout, Recording};
 
 /// What an engine is made of.
 pub struct EngineConfig {
@@ -58,6 +62,28 @@ pub enum OpenError {
     Ended,
 }
 
+/// Streams whose peers hear each other.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Room {
+    /// Who. A stream that several rooms name is in the first of them.
+    pub streams: Vec<StreamId>,
+    /// Is the user there, with microphone and ear?
+    pub user: bool,
+}
+
+impl Room {
+    /// Of these streams and the user: a conference.
+    pub fn with_user(streams: impl Into<Vec<StreamId>>) -> Room {
+        Room { streams: streams.into(), user: true }
+    }
+
+    /// Of these streams alone: a bridge.
+    pub fn without_user(streams: impl Into<Vec<StreamId>>) -> Room {
+        Room { streams: streams.into(), user: false }
+    }
+}
+
 /// A handle to the media thread. Every call returns at once, from any thread, except [`Engine::start`], which opens
 /// the device, and dropping it, which says goodbye on all streams, closes the device and waits for it.
 #[derive(Debug)]
@@ -81,7 +107,11 @@ enum Command {
     SetLive { stream: StreamId, live: bool },
     SetMuted { stream: StreamId, muted: bool },
     SendDtmf { stream: StreamId, digits: String },
+    Arrange(Vec<Room>),
+    SetSource { stream: StreamId, source: Source },
+    Record { stream: StreamId, recording: Option<Recording> },
     PlayTone(Option<Tone>),
+    PlayClip(Option<Arc<Clip>>),
     Close { stream: StreamId },
     Quit,
 }
@@ -140,12 +170,33 @@ impl Engine {
     }
 
     /// Does the stream reach ear and microphone? It does not at first. Live streams hear each other too: two of them
-    /// are a conference of three.
+    /// are a conference of three. It matters only while no [`Room`] names the stream.
     pub fn set_live(&self, stream: StreamId, live: bool) {
         self.send(Command::SetLive { stream, live });
     }
 
-    /// Send silence on a stream whatever the microphone says.
+    /// Who hears whom: the whole picture, given again whenever it changes. Within a room everybody hears everybody but
+    /// himself; rooms do not hear each other, but the user hears all rooms that he is in and speaks to all of them.
+    /// Streams in no room are with the user when [live](Self::set_live), else alone. Rooms beyond 63 are as silence.
+    /// What does not change goes on undisturbed; what does is faded within 20 ms.
+    pub fn arrange(&self, rooms: Vec<Room>) {
+        self.send(Command::Arrange(rooms));
+    }
+
+    /// What a stream's peer is sent in place of the microphone, until this is called again.
+    pub fn set_source(&self, stream: StreamId, source: Source) {
+        self.send(Command::SetSource { stream, source });
+    }
+
+    /// Record both sides of a stream, in place of an earlier recording of it; `None` ends it, as closing the stream
+    /// does. [`Event::Recording`] tells when it begins and ends. The law of many countries wants the people recorded
+    /// to know: that is the caller's duty.
+    pub fn record(&self, stream: StreamId, recording: Option<Recording>) {
+        self.send(Command::Record { stream, recording });
+    }
+
+    /// Do not send the microphone on a stream; what other streams of its room say, or what its [`Source`] is, is sent
+    /// all the same.
     pub fn set_muted(&self, stream: StreamId, muted: bool) {
         self.send(Command::SetMuted { stream, muted });
     }
@@ -159,6 +210,11 @@ impl Engine {
     /// Play a tone to the ear, such as ringback, in place of the one before; `None` ends it.
     pub fn play_tone(&self, tone: Option<Tone>) {
         self.send(Command::PlayTone(tone));
+    }
+
+    /// Play a clip to the ear once, beside tones and voices, in place of the clip before; `None` ends it.
+    pub fn play_clip(&self, clip: Option<Arc<Clip>>) {
+        self.send(Command::PlayClip(clip));
     }
 
     /// Say goodbye and close the sockets.

@@ -62,6 +62,7 @@
 //! SRTP, video, echo cancellation and noise suppression, RTP and RTCP on one port (RFC 5761), comfort noise
 //! (RFC 3389), stereo.
 
+mod clip;
 pub mod codec;
 mod config;
 pub mod device;
@@ -77,17 +78,24 @@ mod quality;
 mod resample;
 pub mod rtcp;
 pub mod rtp;
+mod source;
 pub mod stream;
 mod stretch;
 #[cfg(test)]
 mod testing;
 mod tone;
+mod wav;
 
+pub use clip::{Clip, MAX_CLIP};
 pub use config::{Codec, CodecConfig, Direction, Dtmf, Event, Stats, StreamConfig, StreamId};
 pub use device::cpal::System;
 pub use device::file::File;
 pub use device::null::Null;
 pub use device::{Device, DeviceError};
-pub use engine::{Engine, EngineConfig, OpenError};
+pub use engine::{Engine, EngineConfig, Layout, OpenError, Recording, Room};
+pub use source::Source;
 pub use stream::Stream;
 pub use tone::Tone;
+pub use wav::WavError;
+
+pub(crate) use clip::to_i16;

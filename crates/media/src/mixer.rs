@@ -1,5 +1,20 @@
-//! Who hears whom: the live streams, ear and mouth make one conversation; every other stream is alone in silence.
+//! Who hears whom.
+//!
+//! ```text
+//!   said ──▶ × share ──▶ Σ room ──┬── − own ──▶ × share ──▶ + mouth or source ──▶ limit ──▶ heard   (of each stream)
+//!                                 └── of each room with the user ──▶ + tone, clip ──▶ limit ──▶ ear
+//! ```
+//!
+//! A room is summed once and each member takes the sum without itself: the cost grows with the members, not with their
+//! square. Whatever is switched is faded over a tick, so that nothing clicks: a stream that changes rooms leaves the
+//! old one in one tick and enters the new one in the next.
+//!
+//! A tick is [`Mixer::begin`], [`Mixer::add`] for each stream, [`Mixer::take`] for each stream, [`Mixer::finish`].
 
+use std::sync::Arc;
+
+use crate::clip::{Clip, Player};
+use crate::source::{Feed, Source};
 use crate::tone::{Generator, Tone};
 
 /// Samples of a tick: 10 ms at 48 kHz.
@@ -8,28 +23,108 @@ pub(crate) const TICK: usize = 480;
 /// A tick of one voice.
 pub(crate) type Voice = [f32; TICK];
 
+/// Rooms at a time.
+pub(crate) const MAX_ROOMS: usize = 64;
+
+/// A room by its place in the mixer, which it keeps as long as it lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place(usize);
+
 /// One stream's part in a tick.
 #[derive(Debug)]
 pub(crate) struct Part {
-    pub(crate) live: bool,
     /// What the stream's peer says.
     pub(crate) said: Voice,
     /// What the stream's peer shall hear.
     pub(crate) heard: Voice,
+    /// Where it is, and where it shall be from the next tick on.
+    room: Option<Place>,
+    wanted: Option<Place>,
+    /// Shares, 0 to 1, at the end of the last tick: of the room, of the mouth, and of what is said for the ear.
+    share: f32,
+    mouth: f32,
+    ear: f32,
+    pub(crate) muted: bool,
+    /// In place of the microphone, and what fades out before it.
+    feed: Option<Feed>,
+    before: Option<Feed>,
 }
 
 impl Default for Part {
     fn default() -> Part {
-        Part { live: false, said: [0.0; TICK], heard: [0.0; TICK] }
+        Part {
+            said: [0.0; TICK],
+            heard: [0.0; TICK],
+            room: None,
+            wanted: None,
+            share: 0.0,
+            mouth: 0.0,
+            ear: 0.0,
+            muted: false,
+            feed: None,
+            before: None,
+        }
+    }
+}
+
+impl Part {
+    /// Be in this room from the next tick but one on; `None` is nowhere.
+    pub(crate) fn move_to(&mut self, place: Option<Place>) {
+        self.wanted = place;
+    }
+
+    /// Where it shall be.
+    pub(crate) fn place(&self) -> Option<Place> {
+        self.wanted
+    }
+
+    pub(crate) fn set_source(&mut self, source: Source) {
+        let new = Feed::new(source);
+        if let Some(mut old) = std::mem::replace(&mut self.feed, new) {
+            old.stop();
+            self.before = Some(old);
+        }
     }
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Mixer {
+    rooms: Vec<Room>,
+    ear: Option<Box<Voice>>,
     tone: Option<Generator>,
+    clip: Option<Player>,
+    /// A clip that was replaced, until it has faded out.
+    clip_before: Option<Player>,
+}
+
+#[derive(Debug)]
+struct Room {
+    user: bool,
+    /// Somebody is in it this tick.
+    used: bool,
+    sum: Voice,
 }
 
 impl Mixer {
+    /// A place for a room, with or without the user: that of an earlier room which it continues, if `before` is free
+    /// still, else a free one. `taken` are the places of this arrangement so far. `None`: there are too many rooms.
+    pub(crate) fn place(
+        &mut self,
+        before: impl Iterator<Item = Place>,
+        user: bool,
+        taken: &mut Vec<Place>,
+    ) -> Option<Place> {
+        let free = |place: &Place| !taken.contains(place);
+        let kept = before.into_iter().find(free);
+        let place = kept.or_else(|| (0..MAX_ROOMS).map(Place).find(free))?;
+        while self.rooms.len() <= place.0 {
+            self.rooms.push(Room { user: false, used: false, sum: [0.0; TICK] });
+        }
+        self.rooms[place.0].user = user;
+        taken.push(place);
+        Some(place)
+    }
+
     /// Play a tone to the ear, in place of the one before; `None` fades it out.
     pub(crate) fn play(&mut self, tone: Option<Tone>) {
         match (tone, &mut self.tone) {
@@ -39,98 +134,172 @@ impl Mixer {
         }
     }
 
-    /// Does a tone sound?
-    pub(crate) fn is_playing(&self) -> bool {
-        self.tone.is_some()
+    /// Play a clip to the ear once, in place of the one before; `None` fades it out.
+    pub(crate) fn play_clip(&mut self, clip: Option<Arc<Clip>>) {
+        if let Some(mut before) = self.clip.take() {
+            before.stop();
+            self.clip_before = Some(before);
+        }
+        self.clip = clip.map(|clip| Player::new(clip, false));
     }
 
-    /// Mix a tick: each peer hears the mouth and the other peers, the ear hears all peers and the tone.
-    pub(crate) fn mix<'a>(&mut self, parts: impl Iterator<Item = &'a mut Part>, mouth: &Voice, ear: &mut Voice) {
-        let mut all = [0.0; TICK];
-        let mut live = Vec::new();
-        for part in parts {
-            if part.live {
-                add(&mut all, &part.said);
-                live.push(part);
-            } else {
-                part.heard.fill(0.0);
-            }
+    /// Does a tone or a clip sound?
+    pub(crate) fn is_playing(&self) -> bool {
+        self.tone.is_some() || self.clip.is_some() || self.clip_before.is_some()
+    }
+
+    /// A tick begins.
+    pub(crate) fn begin(&mut self) {
+        for room in &mut self.rooms {
+            room.used = false;
         }
-        for part in live {
-            for (n, sample) in part.heard.iter_mut().enumerate() {
-                *sample = limit(mouth[n] + all[n] - part.said[n]);
+        self.ear.get_or_insert_with(|| Box::new([0.0; TICK])).fill(0.0);
+    }
+
+    /// What a stream's peer says goes to its room, and to the ear.
+    pub(crate) fn add(&mut self, part: &mut Part) {
+        let stays = part.room.is_some() && part.room == part.wanted;
+        let ramp = Ramp::new(part.share, if stays { 1.0 } else { 0.0 });
+        let user = part.wanted.is_some_and(|place| self.rooms[place.0].user);
+        let ear = Ramp::new(part.ear, if user { 1.0 } else { 0.0 });
+        part.ear = ear.to;
+        let Some(room) = part.room.and_then(|place| self.rooms.get_mut(place.0)) else { return };
+        ramp.scale(&mut part.said);
+        if room.used {
+            room.sum.iter_mut().zip(&part.said).for_each(|(sum, sample)| *sum += sample);
+        } else {
+            room.used = true;
+            room.sum = part.said;
+        }
+        // The ear takes whole rooms of the user; here is what differs from that.
+        let whole = if room.user { 1.0 } else { 0.0 };
+        if let Some(sum) = &mut self.ear {
+            Ramp { from: ear.from - whole, to: ear.to - whole }.add(sum, &part.said);
+        }
+    }
+
+    /// What a stream's peer hears. True when its announcement has just ended.
+    pub(crate) fn take(&mut self, part: &mut Part, mouth: &Voice) -> bool {
+        let stays = part.room.is_some() && part.room == part.wanted;
+        let share = Ramp::new(part.share, if stays { 1.0 } else { 0.0 });
+        match part.room.and_then(|place| self.rooms.get(place.0)).filter(|_| !share.is_none()) {
+            Some(room) => {
+                let others = room.sum.iter().zip(&part.said);
+                part.heard.iter_mut().zip(others).for_each(|(heard, (sum, own))| *heard = sum - own);
+                share.scale(&mut part.heard);
             }
+            None => part.heard.fill(0.0),
+        }
+        let with_user = part.wanted.is_some_and(|place| self.rooms[place.0].user);
+        let speaks = with_user && !part.muted && part.feed.is_none();
+        let ramp = Ramp::new(part.mouth, if speaks { 1.0 } else { 0.0 });
+        ramp.add(&mut part.heard, mouth);
+        part.mouth = ramp.to;
+        let mut played = false;
+        if let Some(feed) = &mut part.feed
+            && !feed.mix(&mut part.heard)
+        {
+            played = matches!(feed, Feed::Once(_));
+            part.feed = if played { None } else { Some(Feed::Silence) };
+        }
+        if let Some(before) = &mut part.before
+            && !before.mix(&mut part.heard)
+        {
+            part.before = None;
+        }
+        limit(&mut part.heard);
+        part.share = share.to;
+        if !stays {
+            part.room = part.wanted;
+        }
+        played
+    }
+
+    /// A tick ends: what the user hears.
+    pub(crate) fn finish(&mut self, out: &mut Voice) {
+        match &self.ear {
+            Some(ear) => *out = **ear,
+            None => out.fill(0.0),
+        }
+        for room in self.rooms.iter().filter(|room| room.used && room.user) {
+            out.iter_mut().zip(&room.sum).for_each(|(sum, sample)| *sum += sample);
         }
         if let Some(tone) = &mut self.tone
-            && !tone.mix(&mut all)
+            && !tone.mix(out)
         {
             self.tone = None;
         }
-        for (sample, sum) in ear.iter_mut().zip(all) {
-            *sample = limit(sum);
+        for slot in [&mut self.clip, &mut self.clip_before] {
+            if let Some(clip) = slot
+                && !clip.mix(out)
+            {
+                *slot = None;
+            }
+        }
+        limit(out);
+    }
+}
+
+/// A gain that moves in a straight line over a tick.
+#[derive(Debug, Clone, Copy)]
+struct Ramp {
+    from: f32,
+    to: f32,
+}
+
+impl Ramp {
+    fn new(from: f32, to: f32) -> Ramp {
+        Ramp { from, to }
+    }
+
+    fn is_none(self) -> bool {
+        self.from == 0.0 && self.to == 0.0
+    }
+
+    fn scale(self, voice: &mut Voice) {
+        if self.from == 1.0 && self.to == 1.0 {
+            return;
+        }
+        voice.iter_mut().enumerate().for_each(|(n, sample)| *sample *= self.at(n));
+    }
+
+    fn add(self, sum: &mut Voice, voice: &Voice) {
+        if self.is_none() {
+            return;
+        }
+        if self.from == 1.0 && self.to == 1.0 {
+            sum.iter_mut().zip(voice).for_each(|(sum, sample)| *sum += sample);
+        } else {
+            sum.iter_mut().zip(voice).enumerate().for_each(|(n, (sum, sample))| *sum += sample * self.at(n));
         }
     }
-}
 
-fn add(sum: &mut Voice, voice: &Voice) {
-    for (sum, sample) in sum.iter_mut().zip(voice) {
-        *sum += sample;
+    fn at(self, n: usize) -> f32 {
+        self.from + (self.to - self.from) * (n + 1) as f32 / TICK as f32
     }
 }
 
-/// Straight up to 0.8, then bent so that it never passes 1.
-fn limit(sample: f32) -> f32 {
-    let size = sample.abs();
-    if size <= 0.8 {
-        return sample;
+/// From here on a sample is bent.
+const KNEE: f32 = 0.8;
+
+/// Straight up to the knee, then bent so that it never passes 1.
+pub(crate) fn limit(voice: &mut [f32]) {
+    // Most ticks are not loud: one look is cheaper than the bend.
+    let mut peaks = [0.0f32; 8];
+    let mut chunks = voice.chunks_exact(8);
+    for chunk in &mut chunks {
+        peaks.iter_mut().zip(chunk).for_each(|(peak, sample)| *peak = peak.max(sample.abs()));
     }
-    let over = size - 0.8;
-    (0.8 + 0.2 * over / (0.2 + over)).copysign(sample)
+    let rest = chunks.remainder().iter().map(|sample| sample.abs());
+    if peaks.into_iter().chain(rest).fold(0.0, f32::max) > KNEE {
+        voice.iter_mut().for_each(|sample| *sample = bend(*sample));
+    }
+}
+
+fn bend(sample: f32) -> f32 {
+    let over = (sample.abs() - KNEE).max(0.0);
+    (sample.abs().min(KNEE) + (1.0 - KNEE) * over / ((1.0 - KNEE) + over)).copysign(sample)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn part(live: bool, level: f32) -> Part {
-        Part { live, said: [level; TICK], heard: [9.0; TICK] }
-    }
-
-    #[test]
-    fn live_streams_hear_each_other_and_the_mouth_but_not_themselves() {
-        let mut parts = [part(true, 0.1), part(false, 0.2), part(true, 0.3)];
-        let mut ear = [0.0; TICK];
-        Mixer::default().mix(parts.iter_mut(), &[0.05; TICK], &mut ear);
-        let near = |value: f32, wanted: f32| assert!((value - wanted).abs() < 1e-6, "{value} is not {wanted}");
-        near(ear[0], 0.4);
-        near(parts[0].heard[0], 0.35);
-        near(parts[1].heard[0], 0.0);
-        near(parts[2].heard[0], 0.15);
-    }
-
-    #[test]
-    fn too_loud_is_bent_and_never_passes_one() {
-        let mut parts = [part(true, 0.9), part(true, 0.9), part(true, 0.9)];
-        let mut ear = [0.0; TICK];
-        Mixer::default().mix(parts.iter_mut(), &[-1.0; TICK], &mut ear);
-        assert!(ear[0] > 0.9 && ear[0] <= 1.0);
-        assert_eq!((limit(0.8), limit(-0.5)), (0.8, -0.5));
-        assert!(limit(-100.0) >= -1.0);
-    }
-
-    #[test]
-    fn a_tone_is_for_the_ear_alone() {
-        let mut mixer = Mixer::default();
-        mixer.play(Some(Tone::beep()));
-        let mut parts = [part(true, 0.0)];
-        let mut ear = [0.0; TICK];
-        mixer.mix(parts.iter_mut(), &[0.0; TICK], &mut ear);
-        assert!(ear.iter().any(|sample| sample.abs() > 0.05));
-        assert!(parts[0].heard.iter().all(|sample| *sample == 0.0));
-        mixer.play(None);
-        for _ in 0..3 {
-            mixer.mix([].iter_mut(), &[0.0; TICK], &mut ear);
-        }
-        assert!(!mixer.is_playing());
-    }
-}
+mod tests;

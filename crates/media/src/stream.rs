@@ -18,6 +18,7 @@
 //! Read `stream/receive.rs` for whose packets are believed, `stream/send.rs` for what goes out, `stream/report.rs`
 //! for RTCP and statistics.
 
+mod keep_alive;
 mod receive;
 mod report;
 mod send;
@@ -63,6 +64,8 @@ pub enum Why {
     Report,
     /// The peer has been silent for long.
     Stalled,
+    /// We have been silent for long, and a NAT would forget us (RFC 6263).
+    KeepAlive,
 }
 
 /// Without a valid packet for this long, a stream that should hear something tells [`Event::Stalled`].
@@ -83,6 +86,7 @@ pub struct Stream {
     sender: Sender,
     receiver: Receiver,
     reporter: Reporter,
+    keep_alive: Option<Instant>,
     transmits: VecDeque<Transmit>,
     events: VecDeque<Event>,
 }
@@ -99,6 +103,7 @@ impl Stream {
             config: None,
             receiver: Receiver::new(),
             reporter: Reporter::default(),
+            keep_alive: None,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
         }
@@ -113,6 +118,7 @@ impl Stream {
         self.sender.configure(&config)?;
         self.receiver.configure(now, self.config.as_ref(), &config);
         self.reporter.configure(now, &config, &mut self.random);
+        self.configure_keep_alive(now, &config);
         self.config = Some(config);
         Ok(())
     }
@@ -155,7 +161,8 @@ impl Stream {
         let config = self.config.as_ref()?;
         let report = self.reporter.due.map(|due| (due, Why::Report));
         let stalled = self.receiver.stalls_at(config.direction).map(|at| (at, Why::Stalled));
-        [report, stalled].into_iter().flatten().min_by_key(|(at, _)| *at)
+        let keep_alive = self.keep_alive.map(|due| (due, Why::KeepAlive));
+        [report, stalled, keep_alive].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     /// Time has passed.
@@ -167,6 +174,9 @@ impl Stream {
         }
         if self.reporter.due.is_some_and(|due| due <= now) {
             self.report(now, false);
+        }
+        if self.keep_alive.is_some_and(|due| due <= now) {
+            self.send_keep_alive(now);
         }
     }
 

@@ -62,7 +62,7 @@ use crate::ids::Mint;
 use crate::transaction::Timer;
 use crate::transaction::layer::{Layer, Output, TransactionId};
 use bytes::Bytes;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -78,13 +78,18 @@ mod in_dialog;
 mod offer;
 mod out_of_dialog;
 mod outgoing;
+mod peer;
 mod receive;
+mod reliable;
+mod replaces;
 mod request;
 mod serve;
 mod session;
+mod session_timer;
+mod update;
 
 pub use crate::flow::{Failure, Flow, Transmit, Transport};
-pub use config::{AccountConfig, Config, Invite, Limits, OutOfDialog};
+pub use config::{AccountConfig, Config, Invite, Limits, OutOfDialog, SessionTimer};
 pub use counters::Counters;
 pub use event::{Event, RegistrationState, SessionEvent};
 pub use id::{AccountId, OfferId, RequestId, ResolveId, ServerId, SessionId};
@@ -127,7 +132,8 @@ pub enum Why {
     Transaction(Timer),
     /// A registration is refreshed or tried again.
     Registration(AccountId),
-    /// A session: its 2xx is repeated, its ringing is kept alive, its CANCEL is given up.
+    /// A session: its 2xx or reliable response is repeated, its ringing is kept alive, its CANCEL is given up, it is
+    /// refreshed or has expired.
     Session(SessionId),
     /// A request whose session has ended is given up.
     Request,
@@ -138,7 +144,7 @@ pub enum Why {
 enum Due {
     Account(AccountId),
     Session(SessionId),
-    /// A re-INVITE whose session has ended.
+    /// A re-INVITE or UPDATE whose session has ended.
     Outgoing(OutgoingId),
 }
 
@@ -146,7 +152,7 @@ enum Due {
 #[derive(Clone, Copy, Debug)]
 enum User {
     Outgoing(OutgoingId),
-    /// An INVITE from the peer, the first or a later one; or an UPDATE that carries an offer.
+    /// An INVITE from the peer, the first or a later one; or an UPDATE or PRACK that carries an offer.
     Session(SessionId),
     Served(ServerId),
 }
@@ -165,6 +171,10 @@ pub struct Endpoint {
     sessions: BTreeMap<SessionId, Session>,
     /// By Call-ID and our tag; a session keeps both for its whole life.
     by_dialog: BTreeMap<(String, String), SessionId>,
+    /// Dialogs that ended not long ago.
+    terminated: VecDeque<replaces::Terminated>,
+    /// Sessions in which something of ours waits for its turn.
+    waiting: BTreeSet<SessionId>,
     served: BTreeMap<ServerId, request::Served>,
     streams: BTreeMap<(Transport, SocketAddr), StreamFramer>,
     deadlines: Deadlines<Due>,
@@ -178,6 +188,11 @@ impl Endpoint {
         // A timer of no time would fire for ever.
         config.timers.t1 = config.timers.t1.max(Duration::from_millis(1));
         config.timers.t2 = config.timers.t2.max(config.timers.t1);
+        if let Some(timer) = &mut config.session_timer {
+            // RFC 4028 §4: no less than 90 seconds, and an interval not below the minimum.
+            timer.min = timer.min.max(crate::usage::session_timer::SHORTEST);
+            timer.interval = timer.interval.max(timer.min);
+        }
         Self {
             mint: Mint::new(config.seed),
             next_id: 0,
@@ -188,6 +203,8 @@ impl Endpoint {
             accounts: BTreeMap::new(),
             sessions: BTreeMap::new(),
             by_dialog: BTreeMap::new(),
+            terminated: VecDeque::new(),
+            waiting: BTreeSet::new(),
             served: BTreeMap::new(),
             streams: BTreeMap::new(),
             deadlines: Deadlines::default(),
@@ -257,12 +274,21 @@ impl Endpoint {
             && self.outgoing.is_empty()
             && self.resolving.is_empty()
             && self.sessions.is_empty()
+            && self.waiting.is_empty()
             && self.by_dialog.is_empty()
             && self.served.is_empty()
     }
 
-    /// Carries the transactions' reports to their users until there are none.
+    /// Carries the transactions' reports to their users until there are none, and sends what has waited for them.
     fn pump(&mut self, now: Instant) {
+        self.report(now);
+        while let Some((id, turn)) = self.next_turn() {
+            self.take_turn(now, id, turn);
+            self.report(now);
+        }
+    }
+
+    fn report(&mut self, now: Instant) {
         while let Some(output) = self.transactions.poll() {
             match output {
                 Output::Response(transaction, response) => {

@@ -2,3 +2,5 @@
 
 pub mod answering;
 pub mod registration;
+pub mod reliable;
+pub mod session_timer;

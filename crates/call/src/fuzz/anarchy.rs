@@ -1,7 +1,7 @@
 //! One switch, and signals in any order, sensible or not.
-use super::{Phone, command, epoch};
-use crate::vocab::{Action, LegId, Loss, Signal};
-use crate::{Direction, Local};
+use super::{Phone, among_legs, command, epoch};
+use crate::vocab::{Action, LegId, Loss, ReferEnd, Signal, Slot, Target};
+use crate::{Codes, Direction, Keys, Local, Traits};
 use sdp::{Agreed, SessionDescription};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -40,6 +40,24 @@ impl Model {
             0 if self.phone.switch.legs().count() < 8 => match how % 8 {
                 0 => drop(self.phone.switch.dial_without_offer(self.now, local)),
                 1..=3 => drop(self.phone.switch.dial(self.now, local)),
+                4 => {
+                    let new = self.phone.switch.incoming(self.now, description(how).as_deref(), local);
+                    let traits = Traits {
+                        target: (how & 8 == 0).then(|| Target("1003".into())),
+                        replaceable_early: how & 16 == 0,
+                        bridge: true,
+                        keys: if how & 32 == 0 { Keys::Local(Codes::default()) } else { Keys::Pbx(Codes::default()) },
+                    };
+                    self.phone.switch.set_traits(new, traits);
+                }
+                5 | 6 => {
+                    let Some(old) = self.phone.pick(how >> 4) else { return };
+                    if how % 8 == 5 {
+                        self.phone.switch.replacing(self.now, old, description(how).as_deref(), local);
+                    } else {
+                        self.phone.switch.follow(self.now, old, local);
+                    }
+                }
                 _ => drop(self.phone.switch.incoming(self.now, description(how).as_deref(), local)),
             },
             1 => self.phone.time(self.now),
@@ -47,7 +65,9 @@ impl Model {
                 self.now += Duration::from_millis(u64::from(how) * 40);
                 self.phone.time(self.now);
             }
-            3 | 4 => self.phone.command(self.now, what >> 3, command(how)),
+            3 => self.phone.command(self.now, what >> 3, command(how)),
+            4 if what & 0x80 != 0 => among_legs(&mut self.phone, self.now, what >> 3, how),
+            4 => self.phone.command(self.now, what >> 3, command(how)),
             _ => {
                 if let Some(leg) = self.phone.pick(what >> 3) {
                     self.signal(leg, signal(how));
@@ -80,6 +100,16 @@ impl Model {
         }
     }
 
+    /// What waits for a REFER's end, a spoken slot or the end of a number gets it.
+    fn quiet(&mut self) {
+        let busy: Vec<LegId> =
+            self.phone.switch.legs().filter(|(_, view)| view.task.is_some()).map(|(id, _)| id).collect();
+        for leg in busy {
+            self.signal(leg, Signal::ReferEnded(ReferEnd::Lost));
+            self.drain();
+        }
+    }
+
     fn drain(&mut self) {
         while let Some((leg, action)) = self.phone.switch.poll_action() {
             self.act(leg, action);
@@ -90,7 +120,8 @@ impl Model {
         assert!(self.phone.ended.keys().all(|leg| self.silent.contains(leg)), "the end is silent");
         for (leg, agreed) in &self.sound {
             let flows = agreed.direction != Direction::Inactive && !self.silent.contains(leg);
-            let live = self.phone.switch.leg(*leg).is_some_and(|view| view.live);
+            let live = self.phone.switch.leg(*leg).is_some_and(|view| view.live)
+                || self.phone.switch.bridges().iter().flatten().any(|bridged| bridged == leg);
             assert!(live || !flows, "{leg} is heard, but is not live");
         }
     }
@@ -108,13 +139,22 @@ impl Model {
             }
             Action::StopMedia => assert!(self.silent.insert(leg), "sound stops once"),
             Action::Dtmf(_) => assert!(self.sound[&leg].direction.sends(), "keys need a way to the peer"),
+            Action::Refer(_) => {
+                assert!(!self.offers.contains_key(&leg), "the REFER follows the answer to the hold");
+            }
+            Action::Consult(_) if self.phone.switch.legs().count() < 8 => {
+                let local = Local::new(([192, 0, 2, 1], 4000).into());
+                self.phone.switch.consult(self.now, leg, local);
+            }
+            Action::Consult(_) => self.phone.switch.consult_failed(self.now, leg),
             _ => {}
         }
     }
 
     /// Whatever was before: once the peer agrees to all, the wire is what the user wants.
     fn peers_agree_to_all(&mut self) {
-        for _ in 0..12 {
+        for _ in 0..45 {
+            self.quiet();
             for (leg, _) in self.phone.active().collect::<Vec<_>>() {
                 for signal in
                     [Signal::Acknowledged { sdp: description(0) }, Signal::OfferAnswered { sdp: description(0) }]
@@ -157,6 +197,18 @@ fn signal(byte: u8) -> Signal {
     let sdp = description(byte & 0xe0 | (byte & 0x10) >> 2);
     let status = [491, 488, 500, 481, 491, 408, 503, 491][usize::from(byte >> 5)];
     match byte % 16 {
+        0 if byte & 0x10 != 0 => match byte >> 5 {
+            0 | 1 => Signal::ReferAccepted,
+            2 => Signal::ReferProgress(180),
+            3 => Signal::ReferEnded(ReferEnd::Final(200)),
+            4 => Signal::ReferEnded(ReferEnd::Refused(405)),
+            5 => Signal::ReferEnded(ReferEnd::Final(486)),
+            6 => Signal::Parked(None),
+            _ => Signal::Parked(Some(Slot("701".into()))),
+        },
+        1 if byte & 0xd0 == 0xd0 => Signal::ReferEnded(ReferEnd::Unknown),
+        2 if byte & 0xd0 == 0xd0 => Signal::ReferEnded(ReferEnd::Lost),
+        3 if byte & 0x90 == 0x90 => Signal::Connected { original: byte & 0x20 == 0 },
         0 => Signal::Progress { status: 180, sdp: None },
         1 => Signal::Progress { status: 183, sdp },
         2 => Signal::Answered { sdp },

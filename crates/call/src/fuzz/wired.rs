@@ -167,7 +167,12 @@ impl World {
                     let early = who == call.caller && !call.answered;
                     call.send(to, if early { Signal::Cancelled } else { Signal::Bye });
                 }
-                Action::Media(_) | Action::Mute(_) | Action::Dtmf(_) | Action::StopMedia => {}
+                Action::Media(_)
+                | Action::Mute(_)
+                | Action::Dtmf(_)
+                | Action::StopMedia
+                | Action::Refer(_)
+                | Action::Consult(_) => {}
             }
         }
         while let Some((leg, event)) = self.phones[who].switch.poll_event() {

@@ -3,11 +3,15 @@
 //! Hold is level-triggered: `wish` is what the user wants, `wire` what the peer has agreed to, and `Active::reconcile` is
 //! the one place that sends an offer because they differ. So a hold toggled during a re-INVITE, or one that crosses the
 //! peer's on the wire, is no special case. `attended` says whether the microphone and the ear belong to this leg at all:
-//! a leg that the user left is silent even where its peer refuses to be held.
+//! a leg that the user left is silent even where its peer refuses to be held. A transfer or a park is the leg's `errand`
+//! (`leg/errand.rs`), which waits until the hold is settled.
 #![warn(clippy::wildcard_enum_match_arm)]
 
-use super::{GIVE_UP_AFTER, Input, Leg, MAX_RETRY_AFTER, MAX_TRIES, Output, Party, Say, Why, accept, close, dtmf, end};
-use crate::vocab::{Action, Command, EndReason, Event, Signal};
+use super::errand::{Errand, KEYED_PATIENCE, Task, Verdict};
+use super::{
+    GIVE_UP_AFTER, Input, Leg, MAX_RETRY_AFTER, MAX_TRIES, Output, Party, Place, Say, Why, accept, close, dtmf, end,
+};
+use crate::vocab::{Action, Command, EndReason, Event, Misuse, Park, Referral, Signal};
 use sdp::{Agreed, Direction, SessionDescription};
 use std::time::{Duration, Instant};
 
@@ -17,12 +21,13 @@ pub struct Active {
     pub(super) party: Party,
     /// Whether we sent the INVITE, and so own the Call-ID (RFC 3261 §14.1).
     caller: bool,
-    pub(super) attended: bool,
+    pub(super) place: Place,
     pub(super) wish: Wish,
     pub(super) wire: Wish,
     /// `None` only while the answer to the offer in our 2xx is awaited.
     agreed: Option<Agreed>,
     pub(super) exchange: Exchange,
+    pub(super) errand: Errand,
 }
 
 /// Our side of hold.
@@ -85,13 +90,13 @@ pub(super) struct Proposal {
 }
 
 impl Active {
-    pub(super) fn new(party: Party, caller: bool, attended: bool, agreed: Option<Agreed>, exchange: Exchange) -> Self {
-        let wish = if attended { Wish::Talk } else { Wish::Hold };
-        Self { party, caller, attended, wish, wire: Wish::Talk, agreed, exchange }
+    pub(super) fn new(party: Party, caller: bool, place: Place, agreed: Option<Agreed>, exchange: Exchange) -> Self {
+        let wish = if place == Place::Elsewhere { Wish::Hold } else { Wish::Talk };
+        Self { party, caller, place, wish, wire: Wish::Talk, agreed, exchange, errand: Errand::None }
     }
 
     /// The first moment of the state, after `before` flowed as early media.
-    pub(super) fn begin(mut self, before: Option<&Agreed>, out: &mut Vec<Output>) -> Leg {
+    pub(super) fn begin(mut self, now: Instant, before: Option<&Agreed>, out: &mut Vec<Output>) -> Leg {
         if let Some(sound) = self.sound().filter(|sound| before != Some(sound)) {
             out.act(Action::Media(Box::new(sound)));
         }
@@ -99,20 +104,25 @@ impl Active {
         if self.remote_hold() {
             out.tell(Event::RemoteHeld);
         }
-        self.reconcile(1, out);
+        self.reconcile(now, 1, out);
         Leg::Active(self)
     }
 
     pub(super) fn deadline(&self) -> Option<(Instant, Why)> {
-        match self.exchange {
+        let exchange = match self.exchange {
             Exchange::Acknowledge { give_up_at, .. } => Some((give_up_at, Why::Acknowledge)),
             Exchange::Backoff { retry_at, .. } => Some((retry_at, Why::Backoff)),
             Exchange::Idle | Exchange::Ours { .. } => None,
-        }
+        };
+        exchange.into_iter().chain(self.errand.deadline().map(|at| (at, Why::Errand))).min()
     }
 
     pub(super) fn is_live(&self) -> bool {
-        self.attended && self.wish == Wish::Talk
+        self.place == Place::User && self.wish == Wish::Talk
+    }
+
+    pub(super) fn task(&self) -> Option<Task> {
+        self.errand.task()
     }
 
     pub(super) fn is_held(&self) -> bool {
@@ -134,26 +144,34 @@ impl Active {
     /// What flows: what was agreed, and nothing at all while the user does not talk on this leg (RFC 3264 §8.4).
     fn sound(&self) -> Option<Agreed> {
         let agreed = self.agreed.as_ref()?;
-        Some(agreed.clone().directed(if self.is_live() { agreed.direction } else { Direction::Inactive }))
+        let flows = self.place != Place::Elsewhere && self.wish == Wish::Talk;
+        Some(agreed.clone().directed(if flows { agreed.direction } else { Direction::Inactive }))
     }
 
     pub(super) fn step(mut self, now: Instant, input: Input, out: &mut Vec<Output>) -> Leg {
         let (sound, wire, remote_hold) = (self.sound(), self.wire, self.remote_hold());
-        let mut tries = 1;
+        let (mut tries, mut verdict) = (1, Verdict::GoesOn);
         match input {
             Input::Command(command) => match command {
-                Command::HangUp => return close(now, EndReason::LocalHangup, out),
+                Command::HangUp => verdict = self.errand.hang_up(out),
                 Command::Mute(on) => self.party.mute(on, out),
                 Command::Dtmf(_) => dtmf(sound.as_ref(), command, out),
                 Command::Hold if self.is_held() => out.misuse(&command, "the call is on hold"),
-                Command::Hold => self.want(Wish::Hold, out),
                 Command::Resume if self.is_live() => out.misuse(&command, "the call is not on hold"),
-                Command::Resume => {
-                    self.attended = true;
+                Command::Answer | Command::Reject(_) => out.misuse(&command, "the call is answered"),
+                Command::Resume if self.give_up_errand(out) => {
+                    self.place = Place::User;
                     self.want(Wish::Talk, out);
                 }
-                Command::Answer | Command::Reject(_) => out.misuse(&command, "the call is answered"),
+                Command::Hold | Command::Resume | Command::Transfer(_) | Command::Park(_) => {
+                    self.unless_busy(now, command, sound.as_ref(), out);
+                }
             },
+            Input::Refer { referral, wait } => match self.errand.state() {
+                Some(state) => out.push(Output::Misuse(Misuse { doing: "transfer", state })),
+                None => self.refer(referral, wait),
+            },
+            Input::Proceed => self.errand.proceed(),
             Input::Signal(signal) => match signal {
                 Signal::Offer { sdp } => self.offered(now, sdp.as_deref(), out),
                 Signal::Acknowledged { sdp } => {
@@ -167,34 +185,100 @@ impl Active {
                         return close(now, reason, out);
                     }
                 }
-                Signal::Bye => return end(EndReason::RemoteHangup, out),
+                Signal::ReferAccepted => self.errand.accepted(now),
+                Signal::ReferProgress(status) => self.errand.progress(status, out),
+                Signal::ReferEnded(outcome) => verdict = self.errand.ended(now, outcome, out),
+                Signal::Parked(slot) => verdict = self.errand.parked(slot, out),
+                Signal::Bye => return end(self.errand.bye(out), out),
                 Signal::Ended => return end(EndReason::Lost, out),
                 Signal::Progress { .. }
                 | Signal::Answered { .. }
                 | Signal::Refused { .. }
                 | Signal::Lost(_)
-                | Signal::Cancelled => {}
+                | Signal::Cancelled
+                | Signal::Connected { .. } => {}
             },
-            Input::Yield if self.attended => {
-                self.attended = false;
-                self.wish = Wish::Hold;
+            Input::Place(place) => self.move_to(place, out),
+            Input::Deadline => {
+                if self.errand.deadline().is_some_and(|at| at <= now) {
+                    self.errand.due(out);
+                }
+                match self.exchange {
+                    Exchange::Backoff { retry_at, tries: before } if now >= retry_at => {
+                        self.exchange = Exchange::Idle;
+                        tries = before.saturating_add(1);
+                    }
+                    // RFC 3261 §13.3.1.4: no ACK in 64*T1 ends the session with a BYE.
+                    Exchange::Acknowledge { give_up_at, .. } if now >= give_up_at => {
+                        return close(now, EndReason::Timeout, out);
+                    }
+                    Exchange::Idle
+                    | Exchange::Acknowledge { .. }
+                    | Exchange::Ours { .. }
+                    | Exchange::Backoff { .. } => {}
+                }
             }
-            Input::Yield => {}
-            Input::Deadline => match self.exchange {
-                Exchange::Backoff { retry_at, tries: before } if now >= retry_at => {
-                    self.exchange = Exchange::Idle;
-                    tries = before.saturating_add(1);
-                }
-                // RFC 3261 §13.3.1.4: no ACK in 64*T1 ends the session with a BYE.
-                Exchange::Acknowledge { give_up_at, .. } if now >= give_up_at => {
-                    return close(now, EndReason::Timeout, out);
-                }
-                Exchange::Idle | Exchange::Acknowledge { .. } | Exchange::Ours { .. } | Exchange::Backoff { .. } => {}
-            },
+        }
+        if let Verdict::Close(reason) = verdict {
+            return close(now, reason, out);
         }
         self.report(sound.as_ref(), wire, remote_hold, out);
-        self.reconcile(tries, out);
+        self.reconcile(now, tries, out);
         Leg::Active(self)
+    }
+
+    /// What a transfer or a park that is under way excludes.
+    fn unless_busy(&mut self, now: Instant, command: Command, sound: Option<&Agreed>, out: &mut Vec<Output>) {
+        match (self.errand.state(), command) {
+            (Some(state), command) => out.misuse(&command, state),
+            (None, Command::Transfer(target)) => self.refer(Referral::To(target), false),
+            (None, Command::Park(park)) => self.park(now, park, sound, out),
+            (None, _) => self.want(Wish::Hold, out),
+        }
+    }
+
+    /// First the hold, then the REFER. The user's microphone and ear leave the leg at once.
+    fn refer(&mut self, referral: Referral, wait: bool) {
+        self.place = Place::Elsewhere;
+        self.wish = Wish::Hold;
+        self.errand = Errand::Due { referral, wait, leave: false };
+    }
+
+    /// The exchange takes the peer as it is; the user goes on listening, for the slot may be spoken.
+    fn park(&mut self, now: Instant, park: Park, sound: Option<&Agreed>, out: &mut Vec<Output>) {
+        match park {
+            Park::Refer { orbit, slot } => {
+                self.errand = Errand::Due { referral: Referral::Park { orbit, slot }, wait: false, leave: false };
+            }
+            Park::Keys(digits) => {
+                let before = out.len();
+                dtmf(sound, Command::Dtmf(digits), out);
+                if out[before..].iter().all(|output| output.misuse().is_none()) {
+                    self.errand = Errand::Keyed { leave: false, give_up_at: now + KEYED_PATIENCE };
+                }
+            }
+        }
+    }
+
+    /// Back to the peer, if the exchange has not been asked yet.
+    fn give_up_errand(&mut self, out: &mut Vec<Output>) -> bool {
+        let task = self.task();
+        let given_up = self.errand.abandon();
+        match task.filter(|_| given_up) {
+            Some(Task::Transfer) => out.tell(Event::TransferFailed { status: None }),
+            Some(Task::Park) => out.tell(Event::ParkFailed { status: None }),
+            Some(Task::Parked) | None => {}
+        }
+        given_up
+    }
+
+    /// Where the user's microphone and ear are, or another leg's. A leg with an errand stays where it is.
+    fn move_to(&mut self, place: Place, out: &mut Vec<Output>) {
+        if self.place == place || place != Place::Elsewhere && !self.give_up_errand(out) {
+            return;
+        }
+        self.place = place;
+        if place == Place::Elsewhere { self.wish = Wish::Hold } else { self.want(Wish::Talk, out) }
     }
 
     /// Tells what has changed.
@@ -210,13 +294,17 @@ impl Active {
         }
     }
 
-    /// The one place that decides to send a re-INVITE.
-    fn reconcile(&mut self, tries: u8, out: &mut Vec<Output>) {
-        if self.exchange == Exchange::Idle && self.wish != self.wire {
-            let offer = self.propose();
-            out.act(Action::Offer { sdp: offer.ours.clone() });
-            self.exchange = Exchange::Ours { offer, tries };
+    /// The one place that decides to send a re-INVITE, and then a REFER.
+    fn reconcile(&mut self, now: Instant, tries: u8, out: &mut Vec<Output>) {
+        if self.exchange != Exchange::Idle {
+            return;
         }
+        if self.wish == self.wire {
+            return self.errand.ask(now, out);
+        }
+        let offer = self.propose();
+        out.act(Action::Offer { sdp: offer.ours.clone() });
+        self.exchange = Exchange::Ours { offer, tries };
     }
 
     fn propose(&mut self) -> Proposal {

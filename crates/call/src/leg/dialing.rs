@@ -2,8 +2,8 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 use super::active::{Active, Exchange};
-use super::{Input, Leg, Output, Party, Phase, Say, Start, accept, close, dtmf, end};
-use crate::vocab::{Action, Command, EndReason, Event, Loss, Signal};
+use super::{Input, Leg, Output, Party, Phase, Place, Say, Start, accept, close, dtmf, end};
+use crate::vocab::{Action, Command, EndReason, Event, Loss, Misuse, Signal};
 use sdp::{Agreed, Direction, SessionDescription};
 use std::time::Instant;
 
@@ -81,8 +81,13 @@ impl Dialing {
                     out.tell(Event::Resumed);
                 }
                 Command::Answer | Command::Reject(_) => out.misuse(&command, "the call is an outgoing one"),
-                Command::Hold | Command::Resume => out.misuse(&command, "the call is not answered yet"),
+                Command::Hold | Command::Resume | Command::Transfer(_) | Command::Park(_) => {
+                    out.misuse(&command, "the call is not answered yet");
+                }
             },
+            Input::Refer { .. } => {
+                out.push(Output::Misuse(Misuse { doing: "transfer", state: "the call is not answered yet" }));
+            }
             Input::Signal(signal) => match signal {
                 Signal::Progress { status, sdp } => self.progress(status, sdp.as_deref(), out),
                 Signal::Answered { sdp } => return self.answered(now, sdp.as_deref(), out),
@@ -96,11 +101,16 @@ impl Dialing {
                 Signal::Cancelled
                 | Signal::Acknowledged { .. }
                 | Signal::OfferAnswered { .. }
-                | Signal::OfferRefused { .. } => {}
+                | Signal::OfferRefused { .. }
+                | Signal::ReferAccepted
+                | Signal::ReferProgress(_)
+                | Signal::ReferEnded(_)
+                | Signal::Parked(_)
+                | Signal::Connected { .. } => {}
             },
-            Input::Yield => self.attended = false,
+            Input::Place(place) => self.attended = place == Place::User,
             Input::Deadline if now >= self.give_up_at => return close(now, EndReason::NoAnswer, out),
-            Input::Deadline => {}
+            Input::Deadline | Input::Proceed => {}
         }
         if let Some(sound) = self.sound().filter(|sound| before.as_ref() != Some(sound)) {
             out.act(Action::Media(Box::new(sound)));
@@ -147,7 +157,10 @@ impl Dialing {
             },
         };
         match agreed {
-            Ok(agreed) => Active::new(party, true, attended, Some(agreed), Exchange::Idle).begin(before.as_ref(), out),
+            Ok(agreed) => {
+                let place = if attended { Place::User } else { Place::Elsewhere };
+                Active::new(party, true, place, Some(agreed), Exchange::Idle).begin(now, before.as_ref(), out)
+            }
             Err(reason) => close(now, reason, out),
         }
     }

@@ -1,8 +1,9 @@
 #![allow(clippy::wildcard_enum_match_arm)]
 
 use super::active::{Exchange, Wish};
+use super::errand::Errand;
 use super::*;
-use crate::vocab::Loss;
+use crate::vocab::{LegId, Loss, Park, ReferEnd, Slot, Target};
 use std::fmt::Write;
 
 #[expect(clippy::disallowed_methods, reason = "a test's time begins somewhere")]
@@ -71,7 +72,39 @@ fn dialed(late: bool) -> Leg {
 }
 
 fn rung(sdp: Option<Vec<u8>>) -> Leg {
-    Leg::incoming(epoch(), start(), sdp.as_deref()).0
+    Leg::incoming(epoch(), start(), ring(), sdp.as_deref()).0
+}
+
+fn ring() -> Ring {
+    Ring { give_up_after: Duration::from_secs(180), unanswered: 480 }
+}
+
+fn elsewhere() -> Input {
+    Input::Place(Place::Elsewhere)
+}
+
+fn transfer() -> Input {
+    command(Command::Transfer(Target("1003".into())))
+}
+
+fn park() -> Input {
+    command(Command::Park(Park::Refer { orbit: Target("700".into()), slot: None }))
+}
+
+fn park_by_keys() -> Input {
+    command(Command::Park(Park::Keys("#700".parse().unwrap())))
+}
+
+fn slot() -> Option<Slot> {
+    Some(Slot("701".into()))
+}
+
+fn refer(end: ReferEnd) -> Input {
+    Input::Signal(Signal::ReferEnded(end))
+}
+
+fn accepted() -> Input {
+    Input::Signal(Signal::ReferAccepted)
 }
 
 fn run(leg: Leg, inputs: impl IntoIterator<Item = Input>) -> (Leg, Vec<Output>) {
@@ -96,10 +129,7 @@ fn states() -> Vec<(&'static str, Leg)> {
         ("dialing", dialed(false)),
         ("dialing, ringing", with(dialed(false), [progress(180, None)])),
         ("dialing, early media", with(dialed(false), [progress(183, theirs("sendrecv"))])),
-        (
-            "dialing, early media, user elsewhere",
-            with(dialed(false), [progress(183, theirs("sendrecv")), Input::Yield]),
-        ),
+        ("dialing, early media, user elsewhere", with(dialed(false), [progress(183, theirs("sendrecv")), elsewhere()])),
         ("dialing without offer", dialed(true)),
         ("incoming", rung(theirs("sendrecv"))),
         ("incoming without offer", rung(None)),
@@ -113,10 +143,27 @@ fn states() -> Vec<(&'static str, Leg)> {
         ("hold met glare", with(talking(), [hold(), refuses(491, None)])),
         ("hold met glare, then resumed", with(talking(), [hold(), refuses(491, None), resume()])),
         ("held", held()),
-        ("held, user elsewhere", with(talking(), [Input::Yield, agrees("recvonly")])),
+        ("held, user elsewhere", with(talking(), [elsewhere(), agrees("recvonly")])),
         ("both hold", with(held(), [offer(theirs("sendonly"))])),
         ("resume asked", with(held(), [resume()])),
-        ("hold refused, user elsewhere", with(talking(), [Input::Yield, refuses(488, None)])),
+        ("hold refused, user elsewhere", with(talking(), [elsewhere(), refuses(488, None)])),
+        ("bridged", with(talking(), [Input::Place(Place::Bridge)])),
+        ("transfer, hold asked", with(talking(), [transfer()])),
+        ("transfer, hold asked, then hung up", with(talking(), [transfer(), command(Command::HangUp)])),
+        (
+            "transfer, another leg to be gone first",
+            with(held(), [Input::Refer { referral: Referral::To(Target("1003".into())), wait: true }]),
+        ),
+        ("transfer, REFER out", with(held(), [transfer()])),
+        ("transfer, REFER out, then hung up", with(held(), [transfer(), command(Command::HangUp)])),
+        ("transfer accepted", with(held(), [transfer(), accepted()])),
+        ("transfer accepted, nobody will tell", with(held(), [transfer(), accepted(), refer(ReferEnd::Unknown)])),
+        ("park, REFER out", with(talking(), [park()])),
+        ("park accepted", with(talking(), [park(), accepted()])),
+        ("park accepted, then hung up", with(talking(), [park(), accepted(), command(Command::HangUp)])),
+        ("park by keys", with(talking(), [park_by_keys()])),
+        ("parked, slot may come", with(talking(), [park(), accepted(), refer(ReferEnd::Final(200))])),
+        ("parked, slot spoken", with(talking(), [park_by_keys(), Input::Signal(Signal::Parked(None))])),
         ("closing", with(talking(), [command(Command::HangUp)])),
         ("ended", with(talking(), [bye()])),
     ]
@@ -164,7 +211,26 @@ fn inputs() -> Vec<(&'static str, Input)> {
         ("our offer: 481", refuses(481, None)),
         ("BYE", bye()),
         ("session over", Input::Signal(Signal::Ended)),
-        ("user turns elsewhere", Input::Yield),
+        ("transfer", transfer()),
+        (
+            "transfer to another leg",
+            Input::Refer { referral: Referral::Replacing { leg: LegId(2), early: false }, wait: false },
+        ),
+        ("park", park()),
+        ("park by keys", park_by_keys()),
+        ("REFER accepted", accepted()),
+        ("NOTIFY 180", Input::Signal(Signal::ReferProgress(180))),
+        ("NOTIFY 200", refer(ReferEnd::Final(200))),
+        ("NOTIFY 486", refer(ReferEnd::Final(486))),
+        ("REFER refused 405", refer(ReferEnd::Refused(405))),
+        ("REFER: nobody will tell", refer(ReferEnd::Unknown)),
+        ("REFER: subscription lost", refer(ReferEnd::Lost)),
+        ("the exchange has parked it", Input::Signal(Signal::Parked(None))),
+        ("the exchange has parked it in 701", Input::Signal(Signal::Parked(slot()))),
+        ("the other leg is gone", Input::Proceed),
+        ("user turns to it", Input::Place(Place::User)),
+        ("bridged with another", Input::Place(Place::Bridge)),
+        ("user turns elsewhere", elsewhere()),
         ("deadline", Input::Deadline),
     ]
 }
@@ -219,10 +285,28 @@ fn active(state: &Active) -> String {
         Exchange::Ours { offer, tries } => format!(", {:?} asked #{tries}", offer.asks),
         Exchange::Backoff { tries, .. } => format!(", backing off #{tries}"),
     };
-    let (elsewhere, remote) =
-        (if state.attended { "" } else { ", elsewhere" }, if state.remote_hold() { ", peer holds" } else { "" });
+    let place = match state.place {
+        Place::User => "",
+        Place::Elsewhere => ", elsewhere",
+        Place::Bridge => ", bridged",
+    };
+    let remote = if state.remote_hold() { ", peer holds" } else { "" };
     let wish = if state.wish == Wish::Talk { "Talk" } else { "Hold" };
-    format!("Active {wish} on {:?}{exchange}{remote}{elsewhere}", state.wire)
+    let left = |leave: bool| if leave { ", hung up" } else { "" };
+    let errand = match &state.errand {
+        Errand::None => String::new(),
+        Errand::Due { wait, leave, .. } => {
+            format!(", REFER {}{}", if *wait { "waits" } else { "due" }, left(*leave))
+        }
+        Errand::Asked { referral, accepted, leave, .. } => {
+            let what = if matches!(referral, Referral::Park { .. }) { "park" } else { "transfer" };
+            format!(", {what} {}{}", if *accepted { "accepted" } else { "asked" }, left(*leave))
+        }
+        Errand::Keyed { leave, .. } => format!(", park keys sent{}", left(*leave)),
+        Errand::Settling { .. } => ", parked, slot may come".into(),
+        Errand::Parked => ", parked".into(),
+    };
+    format!("Active {wish} on {:?}{exchange}{remote}{place}{errand}", state.wire)
 }
 
 fn output(output: &Output) -> String {
@@ -249,6 +333,10 @@ fn output(output: &Output) -> String {
             Action::Mute(on) => format!("mute {on}"),
             Action::Dtmf(digits) => format!("keys {digits}"),
             Action::StopMedia => "no sound".into(),
+            Action::Refer(Referral::To(Target(target))) => format!("REFER {target}"),
+            Action::Refer(Referral::Replacing { leg, early }) => format!("REFER replacing {leg} early={early}"),
+            Action::Refer(Referral::Park { orbit: Target(orbit), .. }) => format!("REFER {orbit} (park)"),
+            Action::Consult(Target(target)) => format!("consult {target}"),
         },
     }
 }
@@ -269,7 +357,7 @@ fn glare_waits_as_long_as_the_rfc_says() {
             waits.push((at(&leg) - now).as_millis());
         };
         wait(Leg::dial(now, start(), false).0.step(now, answered("sendrecv")).0, &mut owner);
-        let rung = Leg::incoming(now, start(), theirs("sendrecv").as_deref()).0;
+        let rung = Leg::incoming(now, start(), ring(), theirs("sendrecv").as_deref()).0;
         wait(rung.step(now, command(Command::Answer)).0.step(now, ack(None)).0, &mut other);
     }
     for (waits, low, high) in [(&mut owner, 2_100, 4_000), (&mut other, 0, 2_000)] {
@@ -319,11 +407,27 @@ fn every_wait_has_its_end() {
     let now = epoch();
     let cases = [
         (Leg::dial(now, start(), false).0, 180, Why::NoAnswer),
-        (Leg::incoming(now, start(), None).0, 180, Why::NoAnswer),
-        (Leg::incoming(now, start(), None).0.step(now, command(Command::Answer)).0, 32, Why::Acknowledge),
+        (Leg::incoming(now, start(), ring(), None).0, 180, Why::NoAnswer),
+        (Leg::incoming(now, start(), ring(), None).0.step(now, command(Command::Answer)).0, 32, Why::Acknowledge),
         (talking().step(now, offer(None)).0, 32, Why::Acknowledge),
         (talking().step(now, command(Command::HangUp)).0, 32, Why::Farewell),
     ];
+    let errands = [
+        (with(talking(), [command(Command::Hold), agrees("recvonly"), transfer()]), 200),
+        (with(talking(), [park(), accepted()]), 200),
+        (with(talking(), [park_by_keys()]), 30),
+        (with(talking(), [park(), accepted(), refer(ReferEnd::Final(200))]), 2),
+    ];
+    for (leg, seconds) in errands {
+        let (due, why) = leg.deadline().unwrap();
+        assert_eq!(why, Why::Errand);
+        // Made at a moment of its own, a little after `now`.
+        assert!(due - now >= Duration::from_secs(seconds) && due - now < Duration::from_secs(seconds + 1));
+        assert_eq!(leg.clone().step(due - Duration::from_millis(1), Input::Deadline), (leg.clone(), vec![]));
+        let (after, out) = leg.step(due, Input::Deadline);
+        assert!(matches!(&out[..], [Output::Tell(_)]), "{out:?}");
+        assert_eq!(after.deadline(), None);
+    }
     for (leg, seconds, why) in cases {
         let due = now + Duration::from_secs(seconds);
         assert_eq!(leg.deadline(), Some((due, why)));
@@ -399,7 +503,7 @@ fn an_invite_without_common_codec_is_refused_before_it_rings() {
             EndReason::BadDescription,
         ),
     ] {
-        let (leg, out) = Leg::incoming(epoch(), start(), body.as_deref());
+        let (leg, out) = Leg::incoming(epoch(), start(), ring(), body.as_deref());
         assert_eq!(leg, Leg::Ended(reason));
         let said: Vec<String> = out.iter().map(output).collect();
         assert_eq!(said, ["refuse 488".to_owned(), "no sound".to_owned(), format!("Ended({reason:?})!")]);
@@ -420,6 +524,9 @@ fn reasons_print_as_sentences() {
         EndReason::Lost,
         EndReason::NoCommonCodec,
         EndReason::BadDescription,
+        EndReason::Transferred,
+        EndReason::Parked,
+        EndReason::Replaced,
     ];
     let refused = [302, 401, 403, 404, 408, 480, 484, 486, 488, 500, 503, 600, 603, 604, 606, 699];
     let list = list.into_iter().chain(refused.map(|status| EndReason::Refused { status }));

@@ -209,3 +209,5 @@ fn equal_seeds_give_equal_descriptions() {
     assert_ne!(offer(1), offer(2));
     assert_ne!(offer(1)[0], offer(1)[1], "each call has a session id of its own");
 }
+
+mod handover;

@@ -12,7 +12,7 @@ impl Driver {
     pub(super) fn endpoint_says(&mut self, now: Instant, event: Event) {
         match event {
             Event::Registration { account, state } => self.registration(AccountId(account), state),
-            Event::Incoming { session, account, request, flow, offer } => {
+            Event::Incoming { session, account, request, flow, offer, replaces: _ } => {
                 self.incoming(now, session, account.map(AccountId), &request, flow, offer.as_deref());
             }
             Event::Session { session, event } => self.session(now, session, event),

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use super::paced::{Paced, Sound};
 use super::{Device, DeviceError, Line};
 use crate::codec::RATE;
-use crate::resample::Resampler;
+use crate::wav;
 
-/// The longest file that is read, in samples at 48 kHz: an hour.
-const MAX_SAMPLES: usize = RATE as usize * 3_600;
+/// The longest file that is read, in seconds.
+const MAX_SECONDS: u32 = 3_600;
 
 /// A device that plays a file into calls and writes what it hears to another, at the pace of a sound card.
 #[derive(Debug, Default)]
@@ -102,26 +102,11 @@ impl Sound for Files {
 
 /// A whole WAV file as mono voice at 48 kHz.
 fn read(path: &Path) -> Result<Vec<f32>, DeviceError> {
-    let mut reader = hound::WavReader::open(path).map_err(|error| failed(path, error))?;
-    let spec = reader.spec();
-    let channels = usize::from(spec.channels.max(1));
-    if spec.sample_rate < 1_000 || reader.duration() as usize > MAX_SAMPLES {
-        return Err(DeviceError::File { path: path.display().to_string(), reason: "longer than an hour".into() });
+    match wav::read(path, MAX_SECONDS) {
+        Ok(voice) => Ok(voice),
+        Err(wav::WavError::Empty) => Ok(Vec::new()),
+        Err(error) => Err(DeviceError::File { path: path.display().to_string(), reason: error.to_string() }),
     }
-    let samples: Result<Vec<f32>, hound::Error> = match spec.sample_format {
-        hound::SampleFormat::Float => reader.samples::<f32>().collect(),
-        hound::SampleFormat::Int => {
-            let scale = 1.0 / (1u64 << (spec.bits_per_sample.clamp(1, 32) - 1)) as f32;
-            reader.samples::<i32>().map(|sample| Ok(sample? as f32 * scale)).collect()
-        }
-    };
-    let samples = samples.map_err(|error| failed(path, error))?;
-    let mono: Vec<f32> =
-        samples.chunks_exact(channels).map(|frame| frame.iter().sum::<f32>() / channels as f32).collect();
-    if spec.sample_rate == RATE {
-        return Ok(mono);
-    }
-    Ok(Resampler::convert(&mono, spec.sample_rate, RATE))
 }
 
 fn create(path: &Path) -> Result<hound::WavWriter<BufWriter<Disk>>, DeviceError> {

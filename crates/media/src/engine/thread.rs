@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::mpsc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token};
 
 use super::hardware::Hardware;
-use super::{Command, Snapshot};
+use super::recorder::{Recorder, Recording};
+use super::{Command, Room, Snapshot};
 use crate::config::{Event, StreamId};
 use crate::mixer::{Mixer, Part, TICK};
 use crate::rtp;
@@ -40,6 +42,10 @@ pub(super) struct Media {
     on_event: Box<dyn Fn(Event) + Send>,
     legs: BTreeMap<StreamId, Leg>,
     mixer: Mixer,
+    rooms: Vec<Room>,
+    /// What recordings tell, and their threads.
+    recordings: (mpsc::Sender<Event>, mpsc::Receiver<Event>),
+    writers: Vec<JoinHandle<()>>,
     epoch: Instant,
     /// When the next tick's voice is taken from the jitter buffers, in µs since the epoch: steady, while ticks are not.
     media_time: Option<i64>,
@@ -50,7 +56,9 @@ struct Leg {
     stream: Stream,
     rtp: UdpSocket,
     rtcp: UdpSocket,
+    live: bool,
     part: Part,
+    recorder: Option<Recorder>,
 }
 
 impl Media {
@@ -69,6 +77,9 @@ impl Media {
             on_event,
             legs: BTreeMap::new(),
             mixer: Mixer::default(),
+            rooms: Vec::new(),
+            recordings: mpsc::channel(),
+            writers: Vec::new(),
             epoch: now(),
             media_time: None,
             published: now(),
@@ -131,15 +142,25 @@ impl Media {
             match command {
                 Command::Quit => return false,
                 Command::Open { stream, rtp, rtcp, seed } => self.open(stream, rtp, rtcp, seed),
+                Command::Arrange(rooms) => {
+                    self.rooms = rooms;
+                    self.arrange();
+                }
+                Command::SetSource { stream, source } => self.with(stream, |leg| leg.part.set_source(source)),
+                Command::Record { stream, recording } => self.record(stream, recording),
                 Command::PlayTone(tone) => self.mixer.play(tone),
+                Command::PlayClip(clip) => self.mixer.play_clip(clip),
                 Command::Close { stream } => self.close(stream),
                 Command::Configure { stream, config } => self.with(stream, |leg| {
                     if let Err(error) = leg.stream.configure(now(), *config) {
                         tracing::error!(%error, "the codec refuses what was agreed");
                     }
                 }),
-                Command::SetLive { stream, live } => self.with(stream, |leg| leg.part.live = live),
-                Command::SetMuted { stream, muted } => self.with(stream, |leg| leg.stream.set_muted(muted)),
+                Command::SetLive { stream, live } => {
+                    self.with(stream, |leg| leg.live = live);
+                    self.arrange();
+                }
+                Command::SetMuted { stream, muted } => self.with(stream, |leg| leg.part.muted = muted),
                 Command::SendDtmf { stream, digits } => self.with(stream, |leg| leg.stream.send_dtmf(&digits)),
             }
             if was_idle && !self.is_idle() {
@@ -163,7 +184,48 @@ impl Media {
             }
         }
         let stream = Stream::new(now(), seed, id);
-        self.legs.insert(id, Leg { stream, rtp, rtcp, part: Part::default() });
+        self.legs.insert(id, Leg { stream, rtp, rtcp, live: false, part: Part::default(), recorder: None });
+        // A room may have named it already.
+        self.arrange();
+    }
+
+    /// Give every stream its place: in the first room that names it, else with the user when live.
+    fn arrange(&mut self) {
+        let mut taken = Vec::new();
+        let mut places = BTreeMap::new();
+        for room in &self.rooms {
+            let members = || room.streams.iter().filter(|stream| self.legs.contains_key(stream));
+            let before: Vec<_> = members().filter_map(|stream| self.legs[stream].part.place()).collect();
+            let place = self.mixer.place(before.into_iter(), room.user, &mut taken);
+            for stream in members() {
+                places.entry(*stream).or_insert(place);
+            }
+        }
+        let rest = |(stream, leg): &(&StreamId, &Leg)| leg.live && !places.contains_key(stream);
+        let before: Vec<_> = self.legs.iter().filter(rest).filter_map(|(_, leg)| leg.part.place()).collect();
+        let with_user = self.mixer.place(before.into_iter(), true, &mut taken);
+        for (stream, leg) in &mut self.legs {
+            let place = places.get(stream).copied().unwrap_or(if leg.live { with_user } else { None });
+            leg.part.move_to(place);
+        }
+    }
+
+    fn record(&mut self, id: StreamId, recording: Option<Recording>) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        leg.recorder = None;
+        let Some(recording) = recording else { return };
+        self.writers.retain(|writer| !writer.is_finished());
+        let path = recording.path.clone();
+        match Recorder::start(id, recording, self.recordings.0.clone()) {
+            Ok((recorder, writer)) => {
+                leg.recorder = Some(recorder);
+                self.writers.push(writer);
+            }
+            Err(error) => {
+                let error = Some(error.to_string());
+                (self.on_event)(Event::Recording { stream: id, path, on: false, error });
+            }
+        }
     }
 
     fn close(&mut self, id: StreamId) {
@@ -198,10 +260,23 @@ impl Media {
             for leg in self.legs.values_mut() {
                 leg.stream.playout(at, &mut leg.part.said);
             }
-            self.mixer.mix(self.legs.values_mut().map(|leg| &mut leg.part), &mouth, &mut ear);
+            self.mixer.begin();
             for leg in self.legs.values_mut() {
-                leg.stream.capture(now, &leg.part.heard);
+                self.mixer.add(&mut leg.part);
             }
+            for (id, leg) in &mut self.legs {
+                if self.mixer.take(&mut leg.part, &mouth) {
+                    (self.on_event)(Event::Played { stream: *id });
+                }
+                leg.stream.capture(now, &leg.part.heard);
+                if let Some(recorder) = &mut leg.recorder {
+                    recorder.record(&leg.part.heard, &leg.part.said);
+                    if recorder.is_over() {
+                        leg.recorder = None;
+                    }
+                }
+            }
+            self.mixer.finish(&mut ear);
             self.hardware.play(&ear);
         }
         true
@@ -225,6 +300,9 @@ impl Media {
                 (self.on_event)(event);
             }
         }
+        while let Ok(event) = self.recordings.1.try_recv() {
+            (self.on_event)(event);
+        }
     }
 
     fn publish(&mut self, now: Instant) {
@@ -247,6 +325,11 @@ impl Media {
             self.close(id);
         }
         self.hardware.stop();
+        for writer in self.writers.drain(..) {
+            // A panic of the thread has been told already by the panic hook.
+            let _ = writer.join();
+        }
+        self.drain();
     }
 }
 

@@ -176,9 +176,7 @@ impl Stream {
                 Verdict::Nonsense => Judged::Dropped,
             };
         }
-        let known = config.receive.iter().any(|(payload_type, _)| *payload_type == packet.payload_type)
-            || config.dtmf.is_some_and(|dtmf| dtmf.receive_pt == packet.payload_type);
-        if !known {
+        if !knows(config, packet.payload_type) {
             return Judged::Dropped;
         }
         match &mut receiver.candidate {
@@ -210,6 +208,11 @@ impl Stream {
         let micros = self.micros(now);
         let Some(config) = &self.config else { return };
         let receiver = &mut self.receiver;
+        if !knows(config, packet.payload_type) {
+            // Such as a keep-alive (RFC 6263 §4.6), which is no sign that the peer speaks.
+            receiver.dropped += 1;
+            return;
+        }
         receiver.octets += packet.payload.len() as u64;
         receiver.heard = Some(now);
         let flows = std::mem::replace(&mut receiver.flowing, true);
@@ -226,10 +229,7 @@ impl Stream {
             return;
         }
         let voice = config.receive.iter().find(|(payload_type, _)| *payload_type == packet.payload_type);
-        let Some((_, codec)) = voice else {
-            receiver.dropped += 1;
-            return;
-        };
+        let Some((_, codec)) = voice else { return };
         let rate = codec.clock_rate();
         if receiver.codec.replace(*codec).is_none_or(|before| before.clock_rate() != rate) {
             receiver.playout.change_clock(*codec);
@@ -244,6 +244,12 @@ impl Stream {
             receiver.dropped += 1;
         }
     }
+}
+
+/// May the peer send this?
+fn knows(config: &StreamConfig, payload_type: u8) -> bool {
+    config.receive.iter().any(|(known, _)| *known == payload_type)
+        || config.dtmf.is_some_and(|dtmf| dtmf.receive_pt == payload_type)
 }
 
 impl Receiver {

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use rand_core::Rng;
 
-use super::{Channel, Stream};
+use super::{Channel, Stream, keep_alive};
 use crate::codec::{CodecError, Encoder};
 use crate::config::{Event, StreamConfig};
 use crate::dtmf::{EventSender, ToneSender};
@@ -13,9 +13,9 @@ use crate::rtp;
 #[derive(Debug)]
 pub(super) struct Sender {
     pub(super) ssrc: u32,
-    sequence: u16,
+    pub(super) sequence: u16,
     /// Of the packet that is being filled.
-    timestamp: u32,
+    pub(super) timestamp: u32,
     encoder: Option<Encoder>,
     pub(super) muted: bool,
     /// Captured samples that do not make a packet yet.
@@ -160,6 +160,7 @@ impl Stream {
         sender.clock = Some((now, sender.timestamp));
         let bytes = packet.to_bytes();
         self.reporter.sent(now);
+        self.keep_alive = Some(now + keep_alive::EVERY);
         if let Some(to) = self.receiver.remote_rtp() {
             self.transmit(Channel::Rtp, to, bytes);
         }

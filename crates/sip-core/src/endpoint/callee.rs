@@ -2,7 +2,8 @@
 
 use super::caller::{SDP, sdp_of};
 use super::outgoing::contact_value;
-use super::session::{Ringing, Session, Stage, Unacked};
+use super::reliable::RELIABLE;
+use super::session::{Accepted, Ringing, Session, Stage, Unacked};
 use super::{Body, Endpoint, Event, Flow, Headers, Misuse, SessionEvent, SessionId, User};
 use crate::dialog::Dialog;
 use crate::header::{Expires, Name};
@@ -10,19 +11,41 @@ use crate::message::Request;
 use crate::status::StatusCode;
 use crate::transaction::layer::TransactionId;
 use crate::usage::answering::{self, Answering};
+use crate::usage::reliable;
 use bytes::Bytes;
 use std::time::{Duration, Instant};
 
 /// §13.3.1.1: a provisional response each minute keeps proxies from giving up.
 const STILL_RINGING: Duration = Duration::from_secs(60);
 
+/// RFC 3262 §3: reliable ones may be fewer.
+const STILL_RINGING_RELIABLY: Duration = Duration::from_secs(150);
+
+impl Ringing {
+    /// The time between provisional responses.
+    fn interval(&self) -> Duration {
+        if self.reliably { STILL_RINGING_RELIABLY } else { STILL_RINGING }
+    }
+}
+
 impl Endpoint {
     /// A new INVITE that passed all checks.
     pub(super) fn serve_invite(&mut self, now: Instant, transaction: TransactionId, flow: Flow, request: Request) {
+        if self.refuse_interval(now, transaction, &request) {
+            return;
+        }
         let local_tag = self.mint.tag();
         if self.sessions.len() >= self.config.limits.sessions {
             self.counters.overload += 1;
             return self.overloaded(now, transaction, &request);
+        }
+        let offer = sdp_of(&request);
+        let insists = request.has_token(Name::Require, RELIABLE);
+        if insists && offer.is_none() {
+            // RFC 3262 §5 wants our offer in the first response, and §3 lets us decline.
+            let builder = self.reply(&request, StatusCode::BAD_EXTENSION, Some(&local_tag));
+            self.transactions.respond(now, transaction, builder.header(Name::Unsupported, RELIABLE));
+            return;
         }
         let dialog = match Dialog::of_callee(&request, &local_tag, flow) {
             Ok(dialog) => dialog,
@@ -32,19 +55,41 @@ impl Endpoint {
                 return;
             }
         };
+        let replaces = match self.replaced(&request) {
+            Ok(replaces) => replaces,
+            Err(status) => {
+                let builder = self.reply(&request, status, Some(&local_tag));
+                self.transactions.respond(now, transaction, builder);
+                return;
+            }
+        };
+        let can = self.config.reliable_ringing && self.knows_reliable() && request.has_token(Name::Supported, RELIABLE);
         let id = SessionId(self.fresh_id());
         let account = self.account_called(&request);
         let expires = request.maybe::<Expires>().ok().flatten();
         let expires = expires.map(|Expires(seconds)| now + Duration::from_secs(u64::from(seconds.clamp(1, 86_400))));
         let call_id = dialog.call_id().to_owned();
-        let ringing = Ringing { transaction, request: request.clone(), dialog, last: None, expires };
+        let ringing = Ringing {
+            transaction,
+            request: request.clone(),
+            dialog,
+            last: None,
+            unsent: false,
+            reliably: insists || can && offer.is_some(),
+            accepted: None,
+            expires,
+        };
         self.users.insert(transaction, User::Session(id));
-        self.add_session(id, Session::new(account, call_id, local_tag, Stage::Ringing(Box::new(ringing))));
-        let offer = sdp_of(&request);
-        self.emit(Event::Incoming { session: id, account, request, flow, offer });
+        let mut session = Session::new(account, call_id, local_tag, Stage::Ringing(Box::new(ringing)));
+        session.invited = request.cseq().ok().map(|cseq| cseq.number);
+        session.peer.learn(&request);
+        self.add_session(id, session);
+        self.emit(Event::Incoming { session: id, account, request, flow, offer, replaces });
     }
 
-    /// Sends a provisional response: 180 rings, 183 with `sdp` is early media.
+    /// Sends a provisional response: 180 rings, 183 with `sdp` is early media. Where the caller acknowledges them
+    /// (RFC 3262), the next one waits for that, and of several the newest; `sdp` then is the answer to the offer and is
+    /// sent once.
     ///
     /// # Errors
     /// Not ringing, or the status is not 101 to 199.
@@ -52,29 +97,52 @@ impl Endpoint {
         if !(101..=199).contains(&status.code()) {
             return Err(Misuse::Argument("a provisional status is 101 to 199"));
         }
-        self.ringing(id, "ring")?.last = Some((status, sdp, now + STILL_RINGING));
+        let ringing = self.ringing(id, "ring")?;
+        // What was never sent is not lost.
+        let unsent = ringing.last.take().filter(|_| ringing.unsent).and_then(|(_, sdp, _)| sdp);
+        ringing.last = Some((status, sdp.or(unsent), now + ringing.interval()));
         self.send_ringing(now, id);
         self.arm_session(id);
         self.pump(now);
         Ok(())
     }
 
-    /// Answers with 200. `sdp` is the answer, or the offer if the INVITE had none.
+    /// Answers with 200. `sdp` is the answer, or the offer if the INVITE had none. If a reliable provisional response
+    /// carried one, the caller knows it and it is left out; the 200 then waits until that response is acknowledged
+    /// (RFC 3262 §5).
     ///
     /// # Errors
     /// Not ringing, or no session description.
     pub fn accept(&mut self, now: Instant, id: SessionId, sdp: Option<Bytes>, headers: Headers) -> Result<(), Misuse> {
-        let ringing = self.ringing(id, "accept")?;
-        let sdp = sdp.ok_or(Misuse::Argument("a 2xx to INVITE carries a session description"))?;
+        self.ringing(id, "accept")?;
+        let reliable = &self.sessions.get(&id).ok_or(Misuse::Gone)?.reliable;
+        let sdp = if reliable.has_described() {
+            None
+        } else {
+            Some(sdp.ok_or(Misuse::Argument("a 2xx to INVITE carries a session description"))?)
+        };
+        if reliable.holds_success() {
+            self.ringing(id, "accept")?.accepted = Some(Accepted { sdp, headers });
+        } else {
+            self.accept_now(now, id, sdp, headers);
+        }
+        self.pump(now);
+        Ok(())
+    }
+
+    pub(super) fn accept_now(&mut self, now: Instant, id: SessionId, sdp: Option<Bytes>, headers: Headers) {
+        let Ok(ringing) = self.ringing(id, "accept") else { return };
         let (transaction, request, dialog) = (ringing.transaction, ringing.request.clone(), ringing.dialog.clone());
+        if let (Some(session), Some(sdp)) = (self.sessions.get_mut(&id), &sdp) {
+            session.described = Some(sdp.clone());
+        }
         let sent = self.answer_invite(now, id, transaction, &request, dialog.flow(), sdp, headers);
         if let Some(session) = self.sessions.get_mut(&id) {
             session.unacked = sent;
             session.stage = Stage::Talking { dialog, bye_after_ack: None };
         }
+        self.step_reliable(now, id, reliable::Input::Final);
         self.arm_session(id);
-        self.pump(now);
-        Ok(())
     }
 
     /// Refuses with 300 to 699; `Ended` follows.
@@ -93,6 +161,7 @@ impl Endpoint {
     }
 
     pub(super) fn refuse_ringing(&mut self, now: Instant, id: SessionId, status: StatusCode, headers: Headers) {
+        self.drop_offers(now, id);
         let Some(Session { stage: Stage::Ringing(ringing), local_tag, .. }) = self.sessions.get(&id) else { return };
         let builder = self.reply(&ringing.request, status, Some(local_tag));
         let builder = headers.iter().fold(builder, |builder, (name, value)| builder.header(name.clone(), value));
@@ -108,14 +177,14 @@ impl Endpoint {
         transaction: TransactionId,
         request: &Request,
         flow: Flow,
-        sdp: Bytes,
+        sdp: Option<Bytes>,
         headers: Headers,
     ) -> Option<Unacked> {
         let offered = sdp_of(request).is_none();
-        let mut all = self.capability_headers();
-        all.extend(self.supported(&[]));
+        let mut all = self.success_headers(now, id, request);
         all.extend(headers);
-        let builder = self.session_reply(id, request, StatusCode::OK, flow, all, Some((SDP.to_owned(), sdp)))?;
+        let body = sdp.map(|sdp| (SDP.to_owned(), sdp));
+        let builder = self.session_reply(id, request, StatusCode::OK, flow, all, body)?;
         let response = self.transactions.respond(now, transaction, builder)?;
         let answering = Answering::start(now, &self.config.timers, response.as_bytes().clone());
         Some(Unacked { transaction, cseq: request.cseq().ok()?.number, answering, offered })
@@ -151,19 +220,38 @@ impl Endpoint {
         let session = self.sessions.get_mut(&id).ok_or(Misuse::Gone)?;
         let state = session.state_name();
         match &mut session.stage {
-            Stage::Ringing(ringing) => Ok(ringing),
+            Stage::Ringing(ringing) if ringing.accepted.is_none() => Ok(ringing),
             _ => Err(Misuse::State { doing, state }),
         }
     }
 
-    fn send_ringing(&mut self, now: Instant, id: SessionId) {
-        let Some(Session { stage: Stage::Ringing(ringing), .. }) = self.sessions.get(&id) else { return };
-        let Some((status, sdp, _)) = &ringing.last else { return };
-        let body = sdp.clone().map(|sdp| (SDP.to_owned(), sdp));
-        let transaction = ringing.transaction;
-        let headers = self.capability_headers();
-        if let Some(builder) = self.session_reply(id, &ringing.request, *status, ringing.dialog.flow(), headers, body) {
-            self.transactions.respond(now, transaction, builder);
+    pub(super) fn send_ringing(&mut self, now: Instant, id: SessionId) {
+        let first = self.mint.within(1..=0x7fff_ffff);
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Stage::Ringing(ringing) = &mut session.stage else { return };
+        let Some((status, sdp, _)) = ringing.last.clone() else { return };
+        let sdp = sdp.filter(|_| !session.reliable.has_described());
+        let rseq = if ringing.reliably { session.reliable.next(first) } else { None };
+        ringing.unsent = ringing.reliably && rseq.is_none();
+        if ringing.unsent {
+            return;
+        }
+        let (transaction, request, flow) = (ringing.transaction, ringing.request.clone(), ringing.dialog.flow());
+        let carries = sdp.is_some();
+        if rseq.is_some() && carries {
+            session.described.clone_from(&sdp);
+        }
+        let mut headers = self.capability_headers();
+        if let Some(rseq) = rseq {
+            headers.push((Name::Require, RELIABLE.to_owned()));
+            headers.push((Name::RSeq, rseq.to_string()));
+        }
+        let body = sdp.map(|sdp| (SDP.to_owned(), sdp));
+        let Some(builder) = self.session_reply(id, &request, status, flow, headers, body) else { return };
+        let sent = self.transactions.respond(now, transaction, builder);
+        if let (Some(rseq), Some(response)) = (rseq, sent) {
+            let response = response.as_bytes().clone();
+            self.step_reliable(now, id, reliable::Input::Sent { rseq, response, carries });
         }
     }
 
@@ -176,10 +264,14 @@ impl Endpoint {
             self.emit_session(id, SessionEvent::Cancelled { request: None });
             return self.session_over(id);
         }
+        self.reliable_due(now, id);
+        let Some(Session { stage: Stage::Ringing(ringing), .. }) = self.sessions.get_mut(&id) else { return };
+        let next = now + ringing.interval();
         if let Some((_, _, again)) = &mut ringing.last
             && *again <= now
+            && !ringing.unsent
         {
-            *again = now + STILL_RINGING;
+            *again = next;
             self.send_ringing(now, id);
         }
     }

@@ -1,7 +1,9 @@
 //! Calls that we make: RFC 3261 §13.2, PRACK of RFC 3262 §4.
 
 use super::outgoing::{Contact, Draft, OutgoingId, Purpose, Way};
+use super::reliable::RELIABLE;
 use super::session::{Calling, Early, HangUp, Ours, Session, Stage};
+use super::session_timer::{TIMER, asked_interval};
 use super::{AccountId, Endpoint, Failure, Flow, Headers, Invite, Misuse, SessionEvent, SessionId};
 use crate::dialog::Dialog;
 use crate::header::{Name, NameAddrBuf, RSeq};
@@ -35,8 +37,8 @@ impl Endpoint {
         let offered = invite.offer.is_some();
         let mut headers = self.capability_headers();
         // With a late offer a reliable 18x could carry it, and its PRACK would owe the answer.
-        let supported = if offered { self.supported(&["100rel"]) } else { self.supported(&[]) };
-        headers.extend(supported);
+        headers.push(self.supported(offered));
+        headers.extend(self.interval_headers(None));
         headers.extend(invite.headers);
         let draft = Draft {
             method: Method::Invite,
@@ -106,9 +108,22 @@ impl Endpoint {
         vec![(Name::Allow, allow.join(", "))]
     }
 
-    pub(super) fn supported(&self, more: &[&str]) -> Option<(Name, String)> {
-        let tags: Vec<&str> = more.iter().copied().chain(self.config.supported.iter().map(String::as_str)).collect();
-        (!tags.is_empty()).then(|| (Name::Supported, tags.join(", ")))
+    /// Supported of a request or response; `reliable`: what the owner says of it counts for this one.
+    pub(super) fn supported(&self, reliable: bool) -> (Name, String) {
+        (Name::Supported, self.option_tags(reliable).join(", "))
+    }
+
+    /// The extensions that we know, ours first.
+    pub(super) fn option_tags(&self, reliable: bool) -> Vec<String> {
+        let timer = self.config.session_timer.map(|_| TIMER);
+        let own = [reliable.then_some(RELIABLE), timer, Some("replaces")].into_iter().flatten();
+        let mut tags: Vec<String> = own.map(str::to_owned).collect();
+        for tag in &self.config.supported {
+            if !tags.iter().any(|known| known.eq_ignore_ascii_case(tag)) {
+                tags.push(tag.clone());
+            }
+        }
+        tags
     }
 
     pub(super) fn caller_provisional(&mut self, now: Instant, id: SessionId, invite: OutgoingId, response: Response) {
@@ -120,6 +135,7 @@ impl Endpoint {
         if status == StatusCode::TRYING || hanging_up {
             return;
         }
+        session.peer.learn(&response);
         let sdp = sdp_of(&response);
         let tag = response.to().ok().and_then(|to| to.tag().map(str::to_owned));
         if let Some(tag) = tag {
@@ -134,7 +150,7 @@ impl Endpoint {
                     let Some(dialog) = early.filter(|_| calling.early.len() < self.config.limits.early_dialogs) else {
                         return;
                     };
-                    calling.early.push(Early { dialog, rseq: None, answered: false });
+                    calling.early.push(Early { dialog, rseq: None, answered: false, settled: false });
                     calling.early.len() - 1
                 }
             };
@@ -148,6 +164,11 @@ impl Endpoint {
                     return;
                 }
                 early.rseq = Some(rseq);
+                if sdp.is_some() && calling.offered && !early.settled {
+                    early.settled = true;
+                    let body = self.outgoing.get(&invite).and_then(|outgoing| outgoing.draft.body.as_ref());
+                    session.described = body.map(|(_, sdp)| sdp.clone());
+                }
                 early.dialog.refresh_target(&response);
                 self.prack(now, id, place, rseq, &response);
             }
@@ -200,6 +221,7 @@ impl Endpoint {
             return self.end_fork(now, invite, tag, account, fresh);
         };
         let early = calling.early.iter().position(|early| early.dialog.remote_tag() == tag);
+        let settled = early.is_some_and(|place| calling.early[place].settled);
         let dialog = match early {
             Some(place) => {
                 let mut dialog = calling.early.swap_remove(place).dialog;
@@ -215,6 +237,22 @@ impl Endpoint {
         };
         let (offered, hang_up) = (calling.offered, calling.hang_up.take());
         session.stage = Stage::Talking { dialog, bye_after_ack: None };
+        session.peer.learn(&response);
+        // RFC 4028 §7.4: what was said before there was a dialog does not count in it.
+        session.min_se = 0;
+        // An offer by UPDATE to another fork is void.
+        let stray = matches!(&session.ours, Ours::Sent { tag: other, .. } if *other != tag);
+        if stray {
+            session.ours = Ours::None;
+        }
+        if early.is_none() {
+            session.telling.out = None;
+        }
+        let draft = self.outgoing.get(&invite).map(|outgoing| &outgoing.draft);
+        if !settled {
+            session.described = draft.and_then(|draft| draft.body.as_ref()).map(|(_, sdp)| sdp.clone());
+        }
+        let asked = draft.and_then(asked_interval);
         if let Some(hang_up) = hang_up {
             // The 2xx crossed the CANCEL: §9.1 says that it has no effect, so BYE.
             self.acknowledge(now, id, invite, tag, None);
@@ -225,6 +263,8 @@ impl Endpoint {
             self.send_bye(now, id, headers);
             return self.arm_session(id);
         }
+        self.interval_agreed(now, id, asked, &response);
+        let Some(session) = self.sessions.get_mut(&id) else { return };
         let sdp = sdp_of(&response);
         if offered || sdp.is_none() {
             self.acknowledge(now, id, invite, tag, None);
@@ -233,6 +273,10 @@ impl Endpoint {
         }
         self.arm_session(id);
         self.emit_session(id, SessionEvent::Answered { response, sdp });
+        if stray {
+            let status = StatusCode::REQUEST_TERMINATED;
+            self.emit_session(id, SessionEvent::OfferRefused { status, retry_after: None, response: None });
+        }
     }
 
     /// The ACK to a 2xx: its own way and branch, the INVITE's number (§13.2.2.4).
@@ -272,7 +316,7 @@ impl Endpoint {
     }
 
     /// The INVITE failed, or nothing came in time.
-    pub(super) fn caller_failed(&mut self, _now: Instant, id: SessionId, outcome: Result<Response, Failure>) {
+    pub(super) fn caller_failed(&mut self, now: Instant, id: SessionId, outcome: Result<Response, Failure>) {
         let Some(Session { stage: Stage::Calling(calling), .. }) = self.sessions.get(&id) else { return };
         let event = match outcome {
             // A challenge or a time-out after the owner hung up is no news.
@@ -281,6 +325,7 @@ impl Endpoint {
             Ok(response) => refused(response.status(), Some(response)),
             Err(failure) => refused(failure.status(), None),
         };
+        self.drop_offers(now, id);
         self.emit_session(id, event);
         self.session_over(id);
     }
@@ -325,9 +370,10 @@ impl Endpoint {
     }
 
     /// §9.1: no final response in 64*T1 after CANCEL.
-    pub(super) fn cancel_unanswered(&mut self, id: SessionId) {
+    pub(super) fn cancel_unanswered(&mut self, now: Instant, id: SessionId) {
         let Some(Session { stage: Stage::Calling(calling), .. }) = self.sessions.get(&id) else { return };
         self.abandon(calling.invite);
+        self.drop_offers(now, id);
         self.emit_session(id, refused(StatusCode::REQUEST_TERMINATED, None));
         self.session_over(id);
     }

@@ -2,12 +2,13 @@
 
 use super::caller::{dialog_way, in_dialog_draft};
 use super::outgoing::Purpose;
-use super::session::{Ours, Session, Stage};
+use super::session::{Ours, Stage, Telling};
 use super::{Due, Endpoint, Headers, Misuse, SessionEvent, SessionId};
 use crate::message::Request;
 use crate::method::Method;
 use crate::status::StatusCode;
 use crate::transaction::layer::TransactionId;
+use crate::usage::session_timer::Expiration;
 use std::time::Instant;
 
 impl Endpoint {
@@ -18,20 +19,31 @@ impl Endpoint {
     /// # Errors
     /// The session is over. Hanging up twice is no error.
     pub fn hang_up(&mut self, now: Instant, id: SessionId, headers: Headers) -> Result<(), Misuse> {
-        let session = self.sessions.get_mut(&id).ok_or(Misuse::Gone)?;
-        let unacked = session.unacked.is_some();
-        match &mut session.stage {
+        match &self.sessions.get(&id).ok_or(Misuse::Gone)?.stage {
             Stage::Calling(_) => self.cancel_call(now, id, headers)?,
             Stage::Ringing(_) => {
                 self.refuse_ringing(now, id, StatusCode::DECLINE, headers);
                 self.session_over(id);
             }
-            Stage::Talking { bye_after_ack: held @ None, .. } if unacked => *held = Some(headers),
-            Stage::Talking { bye_after_ack: None, .. } => self.send_bye(now, id, headers),
-            Stage::Talking { bye_after_ack: Some(_), .. } | Stage::Closing { .. } => {}
+            Stage::Talking { .. } => self.end_talk(now, id, headers),
+            Stage::Closing { .. } => {}
         }
         self.pump(now);
         Ok(())
+    }
+
+    /// Ends a session that is answered: BYE, now or after the ACK.
+    pub(super) fn end_talk(&mut self, now: Instant, id: SessionId, headers: Headers) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let unacked = session.unacked.is_some();
+        match &mut session.stage {
+            Stage::Talking { bye_after_ack: held @ None, .. } if unacked => *held = Some(headers),
+            Stage::Talking { bye_after_ack: None, .. } => self.send_bye(now, id, headers),
+            Stage::Talking { bye_after_ack: Some(_), .. }
+            | Stage::Closing { .. }
+            | Stage::Calling(_)
+            | Stage::Ringing(_) => {}
+        }
     }
 
     /// Sends BYE in a confirmed dialog and settles what is still open in it.
@@ -46,6 +58,10 @@ impl Endpoint {
         let (account, dialog) = (session.account, dialog.clone());
         session.stage = Stage::Closing { dialog };
         session.unacked = None;
+        session.held = None;
+        session.telling = Telling::default();
+        session.refresh = false;
+        session.expiration = Expiration::Off;
         self.arm_session(id);
         self.send(now, Purpose::Bye(id), account, draft, way);
     }
@@ -82,7 +98,7 @@ impl Endpoint {
 
     /// The dialog ends: an offer of the peer's gets 487 (§15.1.2), a 2xx that waits for
     /// `answer_late` its ACK, and a re-INVITE of ours a limit.
-    fn drop_offers(&mut self, now: Instant, id: SessionId) {
+    pub(super) fn drop_offers(&mut self, now: Instant, id: SessionId) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let ours = std::mem::replace(&mut session.ours, Ours::None);
         if let Some(theirs) = session.theirs.take() {
@@ -94,8 +110,8 @@ impl Endpoint {
             Ours::Late { invite, tag } => self.acknowledge(now, id, invite, tag, None),
             // Its final response may be lost for good, since the peer has forgotten the session: no longer than a CANCEL
             // would wait (§9.1).
-            Ours::Sent { invite, .. } => {
-                self.deadlines.set(Due::Outgoing(invite), Some(now + self.config.timers.give_up()))
+            Ours::Sent { request, .. } => {
+                self.deadlines.set(Due::Outgoing(request), Some(now + self.config.timers.give_up()));
             }
             Ours::None => {}
         }
@@ -103,8 +119,10 @@ impl Endpoint {
 
     /// Takes a session away; its last event.
     pub(super) fn session_over(&mut self, id: SessionId) {
-        let Some(Session { call_id, local_tag, .. }) = self.sessions.remove(&id) else { return };
-        self.by_dialog.remove(&(call_id, local_tag));
+        let Some(session) = self.sessions.remove(&id) else { return };
+        self.remember_terminated(&session);
+        self.by_dialog.remove(&(session.call_id, session.local_tag));
+        self.waiting.remove(&id);
         self.deadlines.set(Due::Session(id), None);
         self.emit_session(id, SessionEvent::Ended);
     }

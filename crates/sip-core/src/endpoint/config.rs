@@ -22,9 +22,15 @@ pub struct Config {
     pub limits: Limits,
     /// The methods of the Allow header. Others are answered 405 (RFC 3261 §8.2.1).
     pub allow: Vec<Method>,
-    /// Option tags of the Supported header beside those of the endpoint itself. A Require of another is answered 420
-    /// (§8.2.2.3).
+    /// Option tags of the Supported header beside those of the endpoint itself: `timer`, `replaces` and, if PRACK is
+    /// allowed, `100rel`. A Require of another is answered 420 (§8.2.2.3).
     pub supported: Vec<String>,
+    /// Whether and how sessions expire without refresh (RFC 4028); by default they do. `None`: the extension is not
+    /// spoken, and a Require of `timer` is answered 420.
+    pub session_timer: Option<SessionTimer>,
+    /// Sends provisional responses reliably (RFC 3262) wherever the caller can take that, not only where it insists. By
+    /// default no.
+    pub reliable_ringing: bool,
     /// Largest request for UDP when the path's MTU is unknown: 1300 bytes (§18.1.1). Larger ones try TCP first.
     pub max_datagram: usize,
 }
@@ -40,8 +46,25 @@ impl Config {
             limits: Limits::default(),
             allow: vec![Invite, Ack, Cancel, Bye, Options, Info, Update, Prack, Refer, Notify, Message],
             supported: Vec::new(),
+            session_timer: Some(SessionTimer::default()),
+            reliable_ringing: false,
             max_datagram: 1300,
         }
+    }
+}
+
+/// The session interval to ask for (RFC 4028).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionTimer {
+    /// What we ask for, and the most that we grant unless the peer's Min-SE is larger. 30 minutes; no less than `min`.
+    pub interval: Duration,
+    /// The least that we take: Min-SE. 90 seconds, and no less (§4).
+    pub min: Duration,
+}
+
+impl Default for SessionTimer {
+    fn default() -> Self {
+        Self { interval: Duration::from_secs(1800), min: Duration::from_secs(90) }
     }
 }
 

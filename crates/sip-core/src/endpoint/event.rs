@@ -32,6 +32,10 @@ pub enum Event {
         flow: Flow,
         /// Its session description; without one we make the offer in `accept`.
         offer: Option<Bytes>,
+        /// The session whose place the call shall take (RFC 3891): `accept` this one, then `hang_up` that one. Nothing is
+        /// replaced by itself, and whether the caller may ask for that is for the owner to judge (§3: by its Referred-By,
+        /// its identity, the trust in its proxy).
+        replaces: Option<SessionId>,
     },
     /// Something happened to a session.
     Session {
@@ -138,7 +142,7 @@ pub enum SessionEvent {
         /// The answer, if our 2xx carried the offer.
         sdp: Option<Bytes>,
     },
-    /// A re-INVITE, or UPDATE with a session description: give it to `answer_offer` or `refuse_offer`. The peer may
+    /// A re-INVITE, or UPDATE or PRACK with a session description: give it to `answer_offer` or `refuse_offer`. The peer may
     /// withdraw it (CANCEL, BYE): those then say `Misuse::Gone`.
     Offer {
         /// Hand this back.
@@ -148,14 +152,14 @@ pub enum SessionEvent {
         /// The request.
         request: Request,
     },
-    /// Our re-INVITE was answered with 2xx. If it had no offer, `sdp` is the peer's, and `answer_late` must follow.
+    /// Our offer (re-INVITE, UPDATE) was answered with 2xx. If it was a re-INVITE without offer, `sdp` is the peer's, and `answer_late` must follow.
     OfferAnswered {
         /// The session description.
         sdp: Option<Bytes>,
         /// The 2xx.
         response: Response,
     },
-    /// Our re-INVITE failed; the session goes on as before, unless `Ended` follows (481, 408: RFC 3261 §12.2.1.2).
+    /// Our offer failed; the session goes on as before, unless `Ended` follows (481, 408: RFC 3261 §12.2.1.2).
     OfferRefused {
         /// 300 to 699; 408 for no answer, 503 for a transport error; 491 means glare (§14.1).
         status: StatusCode,
@@ -170,6 +174,8 @@ pub enum SessionEvent {
         /// The UPDATE.
         request: Request,
     },
+    /// The session was not refreshed in time, or the peer knows it no more (RFC 4028 §10). We hang up; `Ended` follows.
+    Expired,
     /// The peer hung up; `Ended` follows.
     Bye {
         /// The BYE.

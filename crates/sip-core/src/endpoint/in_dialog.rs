@@ -38,12 +38,15 @@ impl Endpoint {
         if let Err(status) = in_order {
             return self.answer_plain(now, id, transaction, &request, status);
         }
+        self.learn_peer(id, &request);
+        let Some(session) = self.sessions.get(&id) else { return };
         let closing = matches!(session.stage, Stage::Closing { .. });
         match request.method() {
             Method::Bye => self.session_bye(now, id, transaction, request),
             _ if closing => {
                 self.answer_plain(now, id, transaction, &request, StatusCode::CALL_DOES_NOT_EXIST);
             }
+            Method::Invite | Method::Update if self.refuse_interval(now, transaction, &request) => {}
             Method::Invite => self.session_offer(now, id, transaction, request),
             Method::Update if sdp_of(&request).is_some() => self.session_offer(now, id, transaction, request),
             Method::Update => {
@@ -51,17 +54,14 @@ impl Endpoint {
                 if let Some(dialog) = self.sessions.get_mut(&id).and_then(|session| session.dialog_with(&from_tag)) {
                     dialog.refresh_target(&request);
                 }
-                let headers = self.capability_headers();
+                let headers = self.success_headers(now, id, &request);
                 if let Some(builder) = self.session_reply(id, &request, StatusCode::OK, flow, headers, None) {
                     self.transactions.respond(now, transaction, builder);
                 }
                 self.emit_session(id, SessionEvent::Updated { request });
             }
             Method::Options => self.answer_options(now, transaction, &request, flow, Some(id)),
-            // We send no reliable provisional response, so there is none to acknowledge (RFC 3262 §3).
-            Method::Prack => {
-                self.answer_plain(now, id, transaction, &request, StatusCode::CALL_DOES_NOT_EXIST);
-            }
+            Method::Prack => self.session_prack(now, id, transaction, flow, request),
             _ => self.hand_up(transaction, Some(id), flow, request),
         }
     }
@@ -115,7 +115,7 @@ impl Endpoint {
         session: Option<SessionId>,
     ) {
         let mut headers = self.capability_headers();
-        headers.extend(self.supported(&[]));
+        headers.push(self.supported(self.knows_reliable()));
         headers.push((Name::Accept, super::caller::SDP.to_owned()));
         let builder = match session {
             Some(id) => self.session_reply(id, request, StatusCode::OK, flow, headers, None),

@@ -2,7 +2,8 @@
 
 use super::caller::{SDP, dialog_way, in_dialog_draft, sdp_of};
 use super::outgoing::{OutgoingId, Purpose};
-use super::session::{Ours, Stage, Theirs};
+use super::session::{Held, Ours, Stage, Theirs, Turn};
+use super::session_timer::asked_interval;
 use super::{Endpoint, Failure, Headers, Misuse, OfferId, SessionEvent, SessionId, User};
 use crate::header::{Name, RetryAfter};
 use crate::message::{Request, Response};
@@ -15,35 +16,88 @@ use std::time::{Duration, Instant};
 impl Endpoint {
     /// Sends a re-INVITE with our offer, or without one to ask for the peer's. Ends in `OfferAnswered` or `OfferRefused`.
     ///
+    /// While an offer or an INVITE is under way in either direction, or our 2xx waits for its ACK, it is held back (§14.1);
+    /// one that is held back is replaced by a newer one, and the peer's offers are refused meanwhile. Hanging up drops it.
+    ///
     /// # Errors
-    /// Not answered yet, or an offer or an INVITE is under way in either direction (§14.1), or our 2xx waits for its ACK.
+    /// Not answered yet, or being hung up.
     pub fn offer(&mut self, now: Instant, id: SessionId, sdp: Option<Bytes>) -> Result<(), Misuse> {
         let session = self.sessions.get_mut(&id).ok_or(Misuse::Gone)?;
-        let state = match (session.state_name(), &session.ours, &session.theirs, &session.unacked) {
-            (_, Ours::Sent { .. } | Ours::Late { .. }, _, _) => "an offer is out",
-            (_, _, Some(_), _) => "the peer's offer waits",
-            (_, _, _, Some(_)) => "the ACK has not come",
-            (state, _, _, _) => state,
+        let Stage::Talking { bye_after_ack: None, .. } = session.stage else {
+            return Err(Misuse::State { doing: "offer", state: session.state_name() });
         };
-        let busy = !matches!(session.ours, Ours::None) || session.theirs.is_some() || session.unacked.is_some();
-        let dialog = match &mut session.stage {
-            Stage::Talking { dialog, bye_after_ack: None } if !busy => dialog,
-            _ => return Err(Misuse::State { doing: "offer", state }),
-        };
-        let number = dialog.next_seq();
-        let mut draft = in_dialog_draft(dialog, Method::Invite, number);
-        let way = dialog_way(dialog, &draft);
-        let (account, offered) = (session.account, sdp.is_some());
-        draft.headers = self.capability_headers();
-        draft.headers.extend(self.supported(&[]));
-        draft.body = sdp.map(|sdp| (SDP.to_owned(), sdp));
-        let invite = self.fresh_outgoing();
-        if let Some(session) = self.sessions.get_mut(&id) {
-            session.ours = Ours::Sent { invite, offered };
-        }
-        self.send_as(now, invite, Purpose::Reinvite(id), account, draft, way);
+        session.held = Some(Held { method: Method::Invite, sdp, headers: Headers::new() });
+        self.waiting.insert(id);
         self.pump(now);
         Ok(())
+    }
+
+    /// What of ours waits in a session and may go out now.
+    pub(super) fn next_turn(&self) -> Option<(SessionId, Turn)> {
+        self.waiting.iter().find_map(|id| Some((*id, self.sessions.get(id)?.turn()?)))
+    }
+
+    pub(super) fn take_turn(&mut self, now: Instant, id: SessionId, turn: Turn) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        match turn {
+            Turn::Offer => {
+                if let Some(Held { method, sdp, headers }) = session.held.take() {
+                    self.send_offer(now, id, method, sdp, headers, false);
+                }
+            }
+            Turn::Tell => {
+                let headers = session.telling.next.take().unwrap_or_default();
+                // Each of them is a session refresh request (RFC 4028 §7.2).
+                session.refresh = false;
+                self.send_telling(now, id, headers);
+            }
+            Turn::Reinvite => {
+                session.refresh = false;
+                let sdp = session.described.clone();
+                self.send_offer(now, id, Method::Invite, sdp, Headers::new(), true);
+            }
+        }
+        if self.sessions.get(&id).is_none_or(|session| !session.is_waiting()) {
+            self.waiting.remove(&id);
+        }
+    }
+
+    /// Sends a re-INVITE or an UPDATE that begins an exchange.
+    fn send_offer(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        method: Method,
+        sdp: Option<Bytes>,
+        headers: Headers,
+        silent: bool,
+    ) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let account = session.account;
+        let Some(dialog) = session.dialog_mut() else { return };
+        let number = dialog.next_seq();
+        let mut draft = in_dialog_draft(dialog, method.clone(), number);
+        let (way, tag) = (dialog_way(dialog, &draft), dialog.remote_tag().to_owned());
+        draft.headers = self.refresh_headers(id);
+        draft.headers.extend(headers);
+        draft.body = sdp.clone().map(|sdp| (SDP.to_owned(), sdp));
+        let request = self.fresh_outgoing();
+        let purpose = match method {
+            Method::Invite => Purpose::Reinvite(id),
+            _ => Purpose::Update(id),
+        };
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.ours = Ours::Sent { request, by: method, tag, sdp, silent };
+        }
+        self.send_as(now, request, purpose, account, draft, way);
+    }
+
+    /// The headers of each request of ours that may refresh the session.
+    pub(super) fn refresh_headers(&self, id: SessionId) -> Headers {
+        let mut headers = self.capability_headers();
+        headers.push(self.supported(self.knows_reliable()));
+        headers.extend(self.interval_headers(Some(id)));
+        headers
     }
 
     /// Answers the offer of a 2xx to our INVITE that had none: the ACK carries it.
@@ -53,7 +107,10 @@ impl Endpoint {
     pub fn answer_late(&mut self, now: Instant, id: SessionId, sdp: Bytes) -> Result<(), Misuse> {
         let session = self.sessions.get_mut(&id).ok_or(Misuse::Gone)?;
         match std::mem::replace(&mut session.ours, Ours::None) {
-            Ours::Late { invite, tag } => self.acknowledge(now, id, invite, tag, Some(sdp)),
+            Ours::Late { invite, tag } => {
+                session.described = Some(sdp.clone());
+                self.acknowledge(now, id, invite, tag, Some(sdp));
+            }
             other => {
                 session.ours = other;
                 return Err(Misuse::State { doing: "answer an offer", state: "there is none in a 2xx" });
@@ -70,14 +127,18 @@ impl Endpoint {
     pub fn answer_offer(&mut self, now: Instant, id: SessionId, offer: OfferId, sdp: Bytes) -> Result<(), Misuse> {
         let theirs = self.take_offer(id, offer)?;
         let Some(flow) = self.transactions.flow(theirs.transaction) else { return Err(Misuse::Gone) };
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.described = Some(sdp.clone());
+        }
         if theirs.request.method() == Method::Invite {
-            let unacked = self.answer_invite(now, id, theirs.transaction, &theirs.request, flow, sdp, Headers::new());
+            let unacked =
+                self.answer_invite(now, id, theirs.transaction, &theirs.request, flow, Some(sdp), Headers::new());
             if let Some(session) = self.sessions.get_mut(&id) {
                 session.unacked = unacked;
             }
             self.arm_session(id);
         } else {
-            let headers = self.capability_headers();
+            let headers = self.success_headers(now, id, &theirs.request);
             let body = Some((SDP.to_owned(), sdp));
             if let Some(builder) = self.session_reply(id, &theirs.request, StatusCode::OK, flow, headers, body) {
                 self.transactions.respond(now, theirs.transaction, builder);
@@ -120,7 +181,8 @@ impl Endpoint {
         let invite = request.method() == Method::Invite;
         let early_offer_open = match &session.stage {
             Stage::Talking { bye_after_ack: None, .. } => false,
-            // RFC 3311 §5.1: an UPDATE may come once our offer is answered.
+            // RFC 3311 §5.1: an UPDATE may come once our offer is answered, or the peer's.
+            Stage::Ringing(_) if !invite && session.reliable.has_settled() => false,
             Stage::Calling(calling) if !invite => {
                 !(calling.offered && calling.early.iter().any(|early| early.answered))
             }
@@ -135,7 +197,7 @@ impl Endpoint {
             // §14.2, RFC 3311 §5.2: one after the other.
             return self.try_later(now, id, transaction, &request);
         }
-        if early_offer_open || !matches!(session.ours, Ours::None) {
+        if early_offer_open || !matches!(session.ours, Ours::None) || session.held.is_some() {
             // §14.2: glare.
             return self.answer_plain(now, id, transaction, &request, StatusCode::REQUEST_PENDING);
         }
@@ -190,13 +252,26 @@ impl Endpoint {
         if let Some(dialog) = session.dialog_mut() {
             dialog.refresh_target(&response);
         }
-        let offered = match session.ours {
-            Ours::Sent { invite: sent, offered } if sent == invite => offered,
+        let (ours, silent) = match std::mem::replace(&mut session.ours, Ours::None) {
+            Ours::Sent { request, sdp, silent, .. } if request == invite => (sdp, silent),
             // Hung up in between: only the ACK is owed.
-            _ => return self.acknowledge(now, id, invite, tag, None),
+            other => {
+                session.ours = other;
+                return self.acknowledge(now, id, invite, tag, None);
+            }
         };
+        session.peer.learn(&response);
+        let offered = ours.is_some();
+        if let Some(ours) = ours {
+            session.described = Some(ours);
+        }
+        let asked = self.outgoing.get(&invite).and_then(|outgoing| asked_interval(&outgoing.draft));
+        self.interval_agreed(now, id, asked, &response);
+        if silent {
+            return self.acknowledge(now, id, invite, tag, None);
+        }
         let sdp = sdp_of(&response);
-        session.ours = Ours::None;
+        let Some(session) = self.sessions.get_mut(&id) else { return };
         if offered || sdp.is_none() {
             self.acknowledge(now, id, invite, tag, None);
         } else {
@@ -217,29 +292,29 @@ impl Endpoint {
         self.send(now, Purpose::Ack { invite, tag }, None, draft, super::outgoing::Way::Flow(flow));
     }
 
-    /// Our re-INVITE failed.
+    /// Our re-INVITE, or UPDATE with an offer, failed.
     pub(super) fn offer_failed(
         &mut self,
         now: Instant,
         id: SessionId,
-        invite: OutgoingId,
+        request: OutgoingId,
         outcome: Result<Response, Failure>,
     ) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        match session.ours {
-            Ours::Sent { invite: sent, .. } if sent == invite => session.ours = Ours::None,
+        let silent = match &session.ours {
+            Ours::Sent { request: sent, silent, .. } if *sent == request => *silent,
             _ => return,
-        }
+        };
+        session.ours = Ours::None;
         let (status, response) = match outcome {
             Ok(response) => (response.status(), Some(response)),
             Err(failure) => (failure.status(), None),
         };
         let retry_after = response.as_ref().and_then(retry_after);
-        self.emit_session(id, SessionEvent::OfferRefused { status, retry_after, response });
-        // §12.2.1.2: the dialog is gone on the peer's side.
-        if matches!(status.code(), 408 | 481) {
-            self.send_bye(now, id, Headers::new());
+        if !silent {
+            self.emit_session(id, SessionEvent::OfferRefused { status, retry_after, response });
         }
+        self.not_refreshed(now, id, status, retry_after, silent);
     }
 
     /// A transaction of the session's is over; an offer that was never answered is over with it.

@@ -8,6 +8,7 @@ use crate::header::Name;
 use crate::message::{Request, Response};
 use crate::method::Method;
 use crate::resolve::{Question, Resolved};
+use crate::status::StatusCode;
 use crate::transaction::layer::TransactionId;
 use crate::uri::Uri;
 use bytes::Bytes;
@@ -27,6 +28,7 @@ pub(super) enum Purpose {
     Register(AccountId),
     Invite(SessionId),
     Reinvite(SessionId),
+    Update(SessionId),
     Bye(SessionId),
     Request(RequestId, Option<SessionId>),
     /// The ACK to a 2xx: never a transaction, kept by the INVITE for each copy of the 2xx (§13.2.2.4).
@@ -42,9 +44,11 @@ impl Purpose {
     /// The session whose dialog the request was sent in.
     fn dialog(&self) -> Option<SessionId> {
         match self {
-            Self::Reinvite(session) | Self::Bye(session) | Self::Request(_, Some(session)) | Self::Invite(session) => {
-                Some(*session)
-            }
+            Self::Reinvite(session)
+            | Self::Update(session)
+            | Self::Bye(session)
+            | Self::Request(_, Some(session))
+            | Self::Invite(session) => Some(*session),
             Self::Register(_) | Self::Request(_, None) | Self::Ack { .. } | Self::Orphan => None,
         }
     }
@@ -99,6 +103,8 @@ pub(super) struct Outgoing {
     streamed: bool,
     pub(super) provisional: bool,
     challenges: u32,
+    /// 422s that raised the session interval.
+    pub(super) raises: u32,
     /// Contact as it went out last.
     pub(super) contact_sent: Option<String>,
     /// For INVITE: the ACK of each 2xx by its To tag; none while it waits for `answer_late`.
@@ -154,6 +160,7 @@ impl Endpoint {
             streamed: false,
             provisional: false,
             challenges: 0,
+            raises: 0,
             contact_sent: None,
             acks: BTreeMap::new(),
         };
@@ -300,6 +307,15 @@ impl Endpoint {
             }
             return;
         }
+        // RFC 4028 §7.3.
+        if status == StatusCode::SESSION_INTERVAL_TOO_SMALL && self.wants_more(id) && self.raise_interval(id, &response)
+        {
+            self.renumber(id);
+            if let Some(request) = self.build(id, flow) {
+                self.launch(now, id, flow, request);
+            }
+            return;
+        }
         // RFC 3263 §4.3: 503 means the next server, as long as there is one.
         let more = self.outgoing.get(&id).is_some_and(|o| !o.tries.is_empty());
         if status.code() == 503 && more && self.wants_more(id) {
@@ -376,6 +392,7 @@ impl Endpoint {
             }
             Purpose::Invite(session) => self.caller_failed(now, session, outcome),
             Purpose::Reinvite(session) => self.offer_failed(now, session, id, outcome),
+            Purpose::Update(session) => self.update_finished(now, session, id, &outgoing.draft, outcome),
             Purpose::Bye(session) => self.session_over(session),
             Purpose::Request(request, session) => {
                 self.request_finished(now, request, session, &outgoing.draft, outcome)
@@ -400,7 +417,10 @@ impl Endpoint {
     fn renumber(&mut self, id: OutgoingId) {
         let Some(outgoing) = self.outgoing.get_mut(&id) else { return };
         let next = match outgoing.purpose {
-            Purpose::Reinvite(session) | Purpose::Bye(session) | Purpose::Request(_, Some(session)) => {
+            Purpose::Reinvite(session)
+            | Purpose::Update(session)
+            | Purpose::Bye(session)
+            | Purpose::Request(_, Some(session)) => {
                 self.sessions.get_mut(&session).and_then(|s| s.dialog_mut()).map(|dialog| dialog.next_seq())
             }
             Purpose::Register(account) => self.accounts.get_mut(&account).map(|account| account.next_seq()),

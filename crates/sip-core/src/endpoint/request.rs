@@ -35,7 +35,13 @@ impl Endpoint {
     ) -> Result<RequestId, Misuse> {
         if matches!(
             method,
-            Method::Invite | Method::Ack | Method::Bye | Method::Cancel | Method::Register | Method::Prack
+            Method::Invite
+                | Method::Ack
+                | Method::Bye
+                | Method::Cancel
+                | Method::Register
+                | Method::Prack
+                | Method::Update
         ) {
             return Err(Misuse::Argument("the method has a command of its own"));
         }
@@ -111,19 +117,15 @@ impl Endpoint {
             Ok(response) => response.status(),
             Err(failure) => failure.status(),
         };
-        if let (Ok(response), Some(session)) = (&outcome, session)
-            && status.is_success()
-            && draft.method == Method::Update
-            && let Some(dialog) = self.sessions.get_mut(&session).and_then(|session| session.dialog_mut())
-        {
-            dialog.refresh_target(response);
+        if let (Ok(response), Some(session)) = (&outcome, session) {
+            self.learn_peer(session, response);
         }
         self.emit(Event::Response { id, session, outcome });
         // §12.2.1.2 with RFC 5057 §5.1: the peer knows the dialog no more. NOTIFY and the like have usages of their own.
-        let of_the_session = matches!(draft.method, Method::Update | Method::Info | Method::Message | Method::Options);
+        let of_the_session = matches!(draft.method, Method::Info | Method::Message | Method::Options);
         if let Some(session) = session
             && of_the_session
-            && (status.code() == 481 || status.code() == 408 && draft.method == Method::Update)
+            && status.code() == 481
             && matches!(self.sessions.get(&session).map(|session| &session.stage), Some(Stage::Talking { .. }))
         {
             self.send_bye(now, session, Headers::new());

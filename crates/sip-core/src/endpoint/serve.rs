@@ -52,7 +52,7 @@ impl Endpoint {
         let session = matches!(request.method(), Method::Invite | Method::Update);
         let capabilities = Capabilities {
             methods: self.config.allow.clone(),
-            extensions: self.config.supported.clone(),
+            extensions: self.option_tags(self.knows_reliable()),
             content_types: vec![if session { SDP.to_owned() } else { "*/*".to_owned() }],
         };
         capabilities.check(request)

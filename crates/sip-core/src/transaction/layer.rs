@@ -271,6 +271,12 @@ impl Layer {
         self.step_invite_server(now, id, invite_server::Input::Success(response));
     }
 
+    /// Sends a reliable provisional response to INVITE once more (RFC 3262 §3).
+    pub fn repeat_provisional(&mut self, now: Instant, id: TransactionId, response: Bytes) {
+        self.retransmits += 1;
+        self.step_invite_server(now, id, invite_server::Input::Provisional(response));
+    }
+
     /// The connection is gone, or the datagram could not be delivered.
     pub fn handle_closed(&mut self, now: Instant, flow: &Flow) {
         let on_it: Vec<TransactionId> =

@@ -5,7 +5,7 @@ use sip_core::endpoint::*;
 use sip_core::header::Name;
 use sip_core::{Method, StatusCode};
 
-fn take_offer(world: &mut World, node: usize) -> (SessionId, OfferId) {
+pub(crate) fn take_offer(world: &mut World, node: usize) -> (SessionId, OfferId) {
     match world.wait(node, "Offer by") {
         Event::Session { session, event: SessionEvent::Offer { id, .. } } => (session, id),
         other => panic!("{other:?}"),
@@ -47,19 +47,6 @@ fn two_offers_that_cross_are_both_refused_with_491() {
     world.on(0, |e, now| e.hang_up(now, a, vec![])).unwrap();
     world.settle();
     world.assert_idle();
-}
-
-#[test]
-fn an_offer_cannot_be_made_while_one_is_open() {
-    let mut world = World::pair(3);
-    let (a, b) = talking(&mut world);
-    world.on(0, |e, now| e.offer(now, a, offer())).unwrap();
-    assert!(matches!(world.on(0, |e, now| e.offer(now, a, offer())), Err(Misuse::State { .. })));
-    let (_, id) = take_offer(&mut world, 1);
-    assert!(matches!(world.on(1, |e, now| e.offer(now, b, offer())), Err(Misuse::State { .. })));
-    world.on(1, |e, now| e.answer_offer(now, b, id, answer().unwrap())).unwrap();
-    assert!(matches!(world.on(1, |e, now| e.offer(now, b, offer())), Err(Misuse::State { .. })), "no ACK yet");
-    assert_eq!(world.on(1, |e, now| e.answer_offer(now, b, id, answer().unwrap())), Err(Misuse::Gone));
 }
 
 #[test]
@@ -128,21 +115,6 @@ fn retry_after_of_a_refused_offer_is_told() {
     world.answer(&packet, 500, "b", &[(Name::RetryAfter, "3")], None);
     world.secs(1);
     assert_eq!(world.events(0), ["OfferRefused 500 Some(3s)"]);
-}
-
-#[test]
-fn an_update_with_an_offer_is_an_offer_and_one_without_is_answered() {
-    let mut world = World::pair(8);
-    let (a, b) = talking(&mut world);
-    let body = Some(("application/sdp".to_owned(), offer().unwrap()));
-    world.on(0, |e, now| e.request(now, a, Method::Update, vec![], body)).unwrap();
-    let (_, id) = take_offer(&mut world, 1);
-    world.on(1, |e, now| e.answer_offer(now, b, id, answer().unwrap())).unwrap();
-    let Event::Response { outcome: Ok(response), .. } = world.wait(0, "Response 200") else { panic!() };
-    assert_eq!(&response.body()[..], ANSWER);
-    world.on(1, |e, now| e.request(now, b, Method::Update, vec![], None)).unwrap();
-    world.wait(1, "Response 200");
-    assert_eq!(world.events(0), ["Updated"], "nothing to decide");
 }
 
 #[test]

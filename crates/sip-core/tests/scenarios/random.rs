@@ -1,7 +1,8 @@
 //! Random commands on two endpoints over a wire that loses, doubles and reorders.
 //!
 //! Invariants: every session ends exactly once and says nothing after that; a refused command changes nothing; when all
-//! timers have run out nothing is left; a call that was answered and acknowledged is known on both sides.
+//! timers have run out nothing is left; a call that was answered and acknowledged is known on both sides; no offer has
+//! more than one outcome.
 
 use super::world::*;
 use rand_chacha::ChaCha8Rng;
@@ -25,6 +26,8 @@ struct Model {
     offers: [BTreeMap<OfferId, SessionId>; 2],
     requests: [Vec<ServerId>; 2],
     late: [BTreeSet<SessionId>; 2],
+    /// Offers made and not told of yet; one that took another's place counts as well.
+    made: [BTreeMap<SessionId, usize>; 2],
 }
 
 impl Model {
@@ -42,6 +45,11 @@ impl Model {
                         world.ladder()
                     );
                     assert!(self.live[node].contains(&session));
+                    if matches!(event, SessionEvent::OfferAnswered { .. } | SessionEvent::OfferRefused { .. }) {
+                        let made = self.made[node].entry(session).or_default();
+                        assert!(*made > 0, "an outcome of no offer\n{}", world.ladder());
+                        *made -= 1;
+                    }
                     match event {
                         SessionEvent::Ended => {
                             self.live[node].remove(&session);
@@ -72,7 +80,7 @@ impl Model {
         };
         let session = pick(&self.live[node], random);
         let sdp = if !one_in(4, random) { offer() } else { None };
-        match (random.next_u32() % 16, session) {
+        match (random.next_u32() % 18, session) {
             (0 | 1, _) => {
                 let target = if node == 0 { "sip:bob@10.0.0.2" } else { "sip:alice@10.0.0.1" };
                 let tcp = if one_in(8, random) { ";transport=tcp" } else { "" };
@@ -83,14 +91,26 @@ impl Model {
                 });
                 self.live[node].insert(id);
             }
-            (2, Some(id)) => order(world, node, |e, now| e.ring(now, id, StatusCode::RINGING, None)),
-            (3..=5, Some(id)) => order(world, node, |e, now| e.accept(now, id, answer(), vec![])),
-            (6, Some(id)) => order(world, node, |e, now| e.refuse(now, id, StatusCode::BUSY_HERE, vec![])),
-            (7 | 8, Some(id)) => {
+            (2, Some(id)) => {
+                order(world, node, |e, now| e.ring(now, id, StatusCode::RINGING, None));
+            }
+            (16, Some(id)) => {
+                order(world, node, |e, now| e.ring(now, id, StatusCode::SESSION_PROGRESS, answer()));
+            }
+            (3..=5 | 8, Some(id)) => {
+                order(world, node, |e, now| e.accept(now, id, answer(), vec![]));
+            }
+            (6, Some(id)) => {
+                order(world, node, |e, now| e.refuse(now, id, StatusCode::BUSY_HERE, vec![]));
+            }
+            (7, Some(id)) => {
                 let reason = vec![(Name::Reason, "Q.850;cause=16".into())];
                 order(world, node, |e, now| e.hang_up(now, id, reason));
             }
-            (9 | 10, Some(id)) => order(world, node, |e, now| e.offer(now, id, sdp)),
+            (9 | 10, Some(id)) => {
+                let made = order(world, node, |e, now| e.offer(now, id, sdp));
+                *self.made[node].entry(id).or_default() += usize::from(made);
+            }
             (11 | 12, _) => {
                 if let Some((id, session)) = self.offers[node].pop_first() {
                     let refuse = one_in(4, random);
@@ -106,10 +126,13 @@ impl Model {
                 }
             }
             (14, Some(id)) => {
-                let update = one_in(2, random);
-                let body = sdp.filter(|_| update).map(|sdp| ("application/sdp".to_owned(), sdp));
-                let method = if update { Method::Update } else { Method::Info };
-                order(world, node, |e, now| e.request(now, id, method, vec![], body).map(drop));
+                if one_in(2, random) {
+                    let offered = sdp.is_some();
+                    let made = order(world, node, |e, now| e.update(now, id, sdp, vec![]));
+                    *self.made[node].entry(id).or_default() += usize::from(made && offered);
+                } else {
+                    order(world, node, |e, now| e.request(now, id, Method::Info, vec![], None).map(drop));
+                }
             }
             (15, _) => {
                 if let Some(id) = self.requests[node].pop() {
@@ -121,12 +144,36 @@ impl Model {
     }
 }
 
-/// A command; one that is refused changes nothing.
-fn order(world: &mut World, node: usize, command: impl FnOnce(&mut Endpoint, Instant) -> Result<(), Misuse>) {
+/// A command; one that is refused changes nothing. Whether it was not.
+fn order(world: &mut World, node: usize, command: impl FnOnce(&mut Endpoint, Instant) -> Result<(), Misuse>) -> bool {
     let before = format!("{:?}", world.nodes[node].endpoint);
-    if let Err(misuse) = world.on(node, command) {
-        assert_eq!(before, format!("{:?}", world.nodes[node].endpoint), "{misuse}");
+    match world.on(node, command) {
+        Ok(()) => true,
+        Err(misuse) => {
+            assert_eq!(before, format!("{:?}", world.nodes[node].endpoint), "{misuse}");
+            false
+        }
     }
+}
+
+/// Alice and bob, who ring reliably and refresh soon, depending on the seed.
+fn pair(seed: u64) -> World {
+    let mut world = World::new(seed);
+    for (node, (name, at)) in [("alice", "10.0.0.1:5060"), ("bob", "10.0.0.2:5060")].into_iter().enumerate() {
+        let mut config = Config::new([u8::try_from(seed % 200).unwrap() + u8::try_from(node).unwrap(); 32]);
+        config.reliable_ringing = !(seed + node as u64).is_multiple_of(3);
+        config.session_timer = Some(SessionTimer::default()).filter(|_| !seed.is_multiple_of(5));
+        if let Some(timer) = &mut config.session_timer {
+            timer.interval = Duration::from_secs([90, 100, 1800][(seed % 3) as usize]);
+            timer.min = Duration::from_secs([90, 95][node]);
+        }
+        if seed.is_multiple_of(7) {
+            // Without UPDATE, refreshes are re-INVITEs.
+            config.allow.retain(|method| *method != Method::Update);
+        }
+        world.node_with(name, at, config);
+    }
+    world
 }
 
 fn describe(event: &SessionEvent) -> String {
@@ -137,12 +184,13 @@ fn run(seed: u64, wire: Wire) {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let mut random = ChaCha8Rng::from_seed(bytes);
-    let mut world = World::pair(seed);
+    let mut world = pair(seed);
     world.wire = wire;
     let mut model = Model::default();
-    for _ in 0..60 {
+    for _ in 0..80 {
         model.command(&mut world, &mut random);
         let pause = [0, 5, 30, 200, 1500][(random.next_u32() % 5) as usize];
+        let pause = if one_in(30, &mut random) { 50_000 } else { pause };
         world.run(Duration::from_millis(pause));
         for node in 0..2 {
             model.take(&mut world, node, &mut random);
@@ -165,6 +213,18 @@ fn run(seed: u64, wire: Wire) {
         model.take(&mut world, node, &mut random);
         assert!(model.live[node].is_empty(), "seed {seed}: a session never ends\n{}", world.ladder());
     }
+    for w in [
+        "Expired",
+        "RAck",
+        "UPDATE sip",
+        "RSeq",
+        "Offer by UPDATE",
+        "422",
+        "** Expired",
+        "** OfferAnswered",
+        "481",
+        "Offer by PRACK",
+    ] {}
     for node in &world.nodes {
         assert!(node.endpoint.is_idle(), "seed {seed}: {:#?}\n{}", node.endpoint, world.ladder());
         assert!(node.endpoint.poll_timeout().is_none(), "seed {seed}: a timer without owner");

@@ -419,7 +419,17 @@ pub(crate) fn describe_message(bytes: &Bytes) -> String {
             format!("{} {} ({method})", response.status(), response.reason())
         }
     };
-    for name in [Name::Authorization, Name::ProxyAuthorization, Name::Route, Name::RAck, Name::RSeq, Name::RetryAfter] {
+    for name in [
+        Name::Authorization,
+        Name::ProxyAuthorization,
+        Name::Route,
+        Name::RAck,
+        Name::RSeq,
+        Name::RetryAfter,
+        Name::SessionExpires,
+        Name::MinSe,
+        Name::Replaces,
+    ] {
         if let Some(value) = message.fields().value(&name) {
             let secret = matches!(name, Name::Authorization | Name::ProxyAuthorization);
             text += &if secret { format!(" [{name}]") } else { format!(" [{name}: {value}]") };

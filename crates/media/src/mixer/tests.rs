@@ -1,0 +1,219 @@
+use super::*;
+
+fn near(value: f32, wanted: f32) {
+    assert!((value - wanted).abs() < 1e-5, "{value} is not {wanted}");
+}
+
+struct World {
+    mixer: Mixer,
+    parts: Vec<Part>,
+    levels: Vec<f32>,
+    mouth: f32,
+    ear: Vec<f32>,
+    heard: Vec<Vec<f32>>,
+    played: usize,
+}
+
+impl World {
+    fn new(levels: &[f32], mouth: f32) -> World {
+        let parts: Vec<_> = levels.iter().map(|_| Part::default()).collect();
+        let heard = vec![Vec::new(); levels.len()];
+        World { mixer: Mixer::default(), parts, levels: levels.to_vec(), mouth, ear: Vec::new(), heard, played: 0 }
+    }
+
+    fn arrange(&mut self, rooms: &[(&[usize], bool)]) {
+        let mut taken = Vec::new();
+        let mut places = vec![None; self.parts.len()];
+        for (members, user) in rooms {
+            let before: Vec<_> = members.iter().filter_map(|member| self.parts[*member].place()).collect();
+            let place = self.mixer.place(before.into_iter(), *user, &mut taken);
+            members.iter().for_each(|member| places[*member] = place);
+        }
+        self.parts.iter_mut().zip(places).for_each(|(part, place)| part.move_to(place));
+    }
+
+    fn run(&mut self, ticks: usize) {
+        for _ in 0..ticks {
+            self.mixer.begin();
+            for (part, level) in self.parts.iter_mut().zip(&self.levels) {
+                part.said = [*level; TICK];
+                self.mixer.add(part);
+            }
+            let mut ear = [9.0; TICK];
+            for (part, heard) in self.parts.iter_mut().zip(&mut self.heard) {
+                self.played += usize::from(self.mixer.take(part, &[self.mouth; TICK]));
+                heard.extend(part.heard);
+            }
+            self.mixer.finish(&mut ear);
+            self.ear.extend(ear);
+        }
+    }
+
+    /// What each hears at last, the ear at the end.
+    fn settled(&mut self) -> Vec<f32> {
+        self.run(3);
+        self.heard.iter().map(|heard| heard[heard.len() - 1]).chain(self.ear.last().copied()).collect()
+    }
+
+    fn assert(&mut self, wanted: &[f32]) {
+        let settled = self.settled();
+        assert_eq!(settled.len(), wanted.len());
+        settled.iter().zip(wanted).for_each(|(value, wanted)| near(*value, *wanted));
+    }
+
+    /// The steepest step that anybody has heard.
+    fn steepest(&self) -> f32 {
+        let heard = self.heard.iter().chain([&self.ear]);
+        heard.flat_map(|heard| heard.windows(2)).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max)
+    }
+}
+
+#[test]
+fn members_hear_each_other_and_the_mouth_but_not_themselves() {
+    let mut world = World::new(&[0.1, 0.2, 0.3], 0.05);
+    world.arrange(&[(&[0, 2], true)]);
+    world.assert(&[0.35, 0.0, 0.15, 0.4]);
+}
+
+#[test]
+fn a_room_without_the_user_is_for_its_members_alone() {
+    let mut world = World::new(&[0.1, 0.2, 0.3], 0.05);
+    world.arrange(&[(&[0, 1], false), (&[2], true)]);
+    world.assert(&[0.2, 0.1, 0.05, 0.3]);
+}
+
+#[test]
+fn two_rooms_of_the_user_do_not_hear_each_other() {
+    let mut world = World::new(&[0.1, 0.2, 0.3], 0.05);
+    world.arrange(&[(&[0, 1], true), (&[2], true)]);
+    world.assert(&[0.25, 0.15, 0.05, 0.6]);
+}
+
+#[test]
+fn every_change_of_rooms_ends_right_and_without_a_click() {
+    let arrangements: [&[(&[usize], bool)]; 7] = [
+        &[(&[0, 1], true)],
+        &[(&[0, 1], false)],
+        &[(&[0], true), (&[1, 2], false)],
+        &[(&[2, 1], false), (&[0], true)],
+        &[(&[0, 1, 2], true)],
+        &[],
+        &[(&[0], false), (&[1], false), (&[2], true)],
+    ];
+    for before in arrangements {
+        for after in arrangements {
+            let mut world = World::new(&[0.1, 0.2, 0.3], 0.05);
+            world.arrange(before);
+            world.run(5);
+            world.arrange(after);
+            let changed = world.settled();
+            let mut fresh = World::new(&[0.1, 0.2, 0.3], 0.05);
+            fresh.arrange(after);
+            let wanted = fresh.settled();
+            assert!(
+                changed.iter().zip(&wanted).all(|(a, b)| (a - b).abs() < 1e-5),
+                "{before:?} to {after:?}: {changed:?}, not {wanted:?}"
+            );
+            // All that can change is 0.65, over a tick.
+            assert!(world.steepest() < 2.0 / TICK as f32, "{before:?} to {after:?}: {}", world.steepest());
+        }
+    }
+}
+
+#[test]
+fn a_room_that_stays_is_not_disturbed_by_others() {
+    let mut world = World::new(&[0.1, 0.2, 0.3, 0.1], 0.0);
+    world.arrange(&[(&[0, 1], false), (&[2, 3], false)]);
+    world.run(5);
+    world.heard.iter_mut().for_each(Vec::clear);
+    world.arrange(&[(&[2, 3], false)]);
+    world.run(5);
+    assert!(world.heard[2].iter().all(|sample| (sample - 0.1).abs() < 1e-5));
+    near(world.heard[0][2_000], 0.0);
+}
+
+#[test]
+fn a_muted_member_still_hands_on_what_the_others_say() {
+    let mut world = World::new(&[0.1, 0.2], 0.05);
+    world.arrange(&[(&[0, 1], true)]);
+    world.run(3);
+    world.parts[0].muted = true;
+    world.assert(&[0.2, 0.15, 0.3]);
+    world.parts[0].muted = false;
+    world.assert(&[0.25, 0.15, 0.3]);
+    assert!(world.steepest() < 2.0 / TICK as f32);
+}
+
+#[test]
+fn a_source_replaces_the_mouth_and_reaches_a_stream_that_is_nowhere() {
+    let clip = Arc::new(Clip::from_samples(&[0.5; 4_800], 48_000).unwrap());
+    let mut world = World::new(&[0.1, 0.2, 0.0], 0.05);
+    world.arrange(&[(&[0, 1], true)]);
+    world.parts[0].set_source(Source::Clip(clip.clone()));
+    world.parts[2].set_source(Source::Clip(clip.clone()));
+    world.run(20);
+    let settled = world.settled();
+    assert!((settled[0] - 0.7).abs() < 1e-3 && (settled[2] - 0.5).abs() < 1e-3, "{settled:?}");
+    near(settled[1], 0.15);
+    near(settled[3], 0.3);
+    world.parts[0].set_source(Source::Silence);
+    world.parts[2].set_source(Source::Microphone);
+    world.assert(&[0.2, 0.15, 0.0, 0.3]);
+    world.parts[2].set_source(Source::Tone(Tone::beep()));
+    world.run(50);
+    assert!(world.heard[2].iter().rev().take(50 * TICK).any(|sample| *sample > 0.05));
+    world.parts[0].set_source(Source::Microphone);
+    world.assert(&[0.25, 0.15, 0.0, 0.3]);
+    // Only the beep itself is steeper than a fade.
+    assert!(world.steepest() < 0.1 * std::f32::consts::TAU * 1_000.0 / 48_000.0 * 1.01, "{}", world.steepest());
+}
+
+#[test]
+fn an_announcement_ends_with_the_microphone() {
+    let clip = Arc::new(Clip::from_samples(&[0.5; 4_800], 48_000).unwrap());
+    let mut world = World::new(&[0.0], 0.05);
+    world.arrange(&[(&[0], true)]);
+    world.parts[0].set_source(Source::Once(clip));
+    world.run(9);
+    assert_eq!(world.played, 0);
+    world.run(20);
+    assert_eq!(world.played, 1);
+    world.assert(&[0.05, 0.0]);
+}
+
+#[test]
+fn a_tone_and_a_clip_are_for_the_ear_alone() {
+    let mut world = World::new(&[0.0], 0.0);
+    world.arrange(&[(&[0], true)]);
+    world.mixer.play(Some(Tone::beep()));
+    world.mixer.play_clip(Some(Arc::new(Clip::from_samples(&[0.2; 4_800], 48_000).unwrap())));
+    world.run(5);
+    assert!(world.ear.iter().any(|sample| *sample > 0.25));
+    assert!(world.heard[0].iter().all(|sample| *sample == 0.0));
+    world.mixer.play(None);
+    world.mixer.play_clip(None);
+    world.run(2);
+    assert!(!world.mixer.is_playing());
+}
+
+#[test]
+fn too_loud_is_bent_and_never_passes_one() {
+    let mut world = World::new(&[0.9, 0.9, 0.9], -1.0);
+    world.arrange(&[(&[0, 1, 2], true)]);
+    let settled = world.settled();
+    assert!(settled[3] > 0.9 && settled[3] <= 1.0);
+    let mut samples = [0.8, -0.5, -100.0, 0.9];
+    limit(&mut samples);
+    assert_eq!(samples[..2], [0.8, -0.5]);
+    assert!(samples[2] >= -1.0 && samples[3] > 0.8 && samples[3] < 0.9);
+}
+
+#[test]
+fn there_are_so_many_rooms_and_no_more() {
+    let mut mixer = Mixer::default();
+    let mut taken = Vec::new();
+    for _ in 0..MAX_ROOMS {
+        assert!(mixer.place([].into_iter(), false, &mut taken).is_some());
+    }
+    assert!(mixer.place([].into_iter(), false, &mut taken).is_none());
+}
