@@ -236,9 +236,7 @@ impl Phone {
     pub fn refer_to_current(&mut self, now: Instant, number: &str) {
         let sessions = self.waiting.as_ref().zip(self.leg.as_ref()).map(|((_, first), second)| (first, second));
         let Some((first, second)) = sessions.map(|(first, second)| (first.session, second.session)) else { return };
-        let Some(dialog) = self.endpoint.dialog(second) else { return };
-        let replaces =
-            format!("{};to-tag={};from-tag={}", dialog.call_id(), dialog.remote_tag(), dialog.local_tag());
+        let Some(replaces) = self.endpoint.replaces_value(second, false) else { return };
         let Uri::Sip(target) = address(number, self.config.registrar) else { return };
         let target = format!("<{}>", target.with_header("Require", "replaces").with_header("Replaces", &replaces));
         self.send_refer(now, first, target);
@@ -249,6 +247,11 @@ impl Phone {
         let headers = vec![(Name::ReferTo, refer_to), (Name::ReferredBy, by)];
         let _ = self.endpoint.request(now, session, Method::Refer, headers, None);
         self.settle(now);
+    }
+
+    /// The Replaces value that asks the PBX to put a call in the place of the current one.
+    pub fn replaces_value(&self) -> Option<String> {
+        self.endpoint.replaces_value(self.leg.as_ref()?.session, false)
     }
 
     /// How its REFERs went, as it was told by NOTIFY: `100 Trying`, `200 OK`.

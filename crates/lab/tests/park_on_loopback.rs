@@ -13,7 +13,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 
 #[test]
 fn a_call_is_parked_seen_and_taken_and_another_comes_back() {
-    let brief = lab::pbx::Lot::new("730", 731..=740).timeout(Duration::from_secs(1));
+    let brief = lab::pbx::Lot::new("730", 731..=740).timeout(Duration::from_secs(4));
     let server = Server::start(Config::default().lot(brief)).unwrap();
     let events = server.park_events();
     let next = || events.recv_timeout(LIMIT).unwrap();
@@ -42,7 +42,7 @@ fn a_call_is_parked_seen_and_taken_and_another_comes_back() {
     assert_eq!(next(), ParkEvent::Retrieved { parked, by: "1003".to_owned() });
     assert!(server.parked().is_empty());
 
-    // #730 by keys in the sound; nobody takes it, so it comes back.
+    // #730 by keys in the sound; nobody takes it, so it comes back, after the number was spoken.
     for key in "#730".chars() {
         carol.phone.press(key);
         let until = Instant::now() + Duration::from_millis(250);

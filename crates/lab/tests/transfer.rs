@@ -119,6 +119,39 @@ fn attended_while_the_target_rings() {
 }
 
 #[test]
+fn an_invite_in_place_of_no_dialog_is_refused() {
+    let mut three = three(78, SOON);
+    let replaces = vec![(sip_core::header::Name::Replaces, "nobody;to-tag=1;from-tag=2".to_owned())];
+    three.world.with(three.carol, |phone, now| phone.dial_with(now, "1002", replaces));
+    wait_for(&mut three.world, three.carol, Line::Refused(481));
+    three.assert_talk(three.alice, three.bob);
+    three.end(three.bob);
+}
+
+/// 1003 knows the dialog of 1002 with the PBX, as a second terminal of the same agent would.
+#[test]
+fn an_invite_takes_the_place_of_a_dialog() {
+    let mut three = three(79, SOON);
+    let replaces = three.world.host(three.bob).replaces_value().unwrap();
+    let headers = vec![(sip_core::header::Name::Replaces, replaces)];
+    three.world.with(three.carol, |phone, now| phone.dial_with(now, "1002", headers));
+    wait_for(&mut three.world, three.carol, Line::Talking);
+    wait_for(&mut three.world, three.bob, Line::Over);
+    three.assert_talk(three.alice, three.carol);
+    three.end(three.carol);
+}
+
+#[test]
+fn by_the_pbx() {
+    let mut three = Three::new(69, Config::default(), SOON);
+    three.world.with(three.alice, |phone, now| phone.dial(now, "619"));
+    wait_for(&mut three.world, three.alice, Line::Talking);
+    three.world.run_for(secs(2));
+    assert!(three.world.ladder().to_string().contains("REFER 1001 · to 600"));
+    three.end(three.alice);
+}
+
+#[test]
 fn to_a_machine() {
     let mut three = three(77, SOON);
     three.world.with(three.bob, |phone, now| phone.refer(now, "600", ""));

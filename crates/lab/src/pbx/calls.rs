@@ -71,7 +71,14 @@ impl Call {
 
 impl Pbx {
     /// The dial plan.
-    pub(super) fn incoming(&mut self, now: Instant, session: SessionId, request: &Request, offer: Option<Bytes>) {
+    pub(super) fn incoming(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        request: &Request,
+        offer: Option<Bytes>,
+        replaces: Option<SessionId>,
+    ) {
         let caller = match self.guard.check(now, request) {
             Ok(caller) => caller,
             Err(challenge) => return told(self.endpoint.refuse(now, session, challenge.status, challenge.headers)),
@@ -81,7 +88,6 @@ impl Pbx {
             return told(self.endpoint.refuse(now, session, StatusCode::SERVICE_UNAVAILABLE, later));
         }
         let number = dialled(request).unwrap_or_default();
-        let replaces = request.value(&Name::Replaces).map(str::to_owned);
         let picked = number.strip_prefix(PICKUP).map(str::to_owned);
         let users = !self.users_of(&number).is_empty();
         let waits = self.parking.is_pilot(&number) || self.parking.is_slot(&number);
@@ -104,10 +110,7 @@ impl Pbx {
             let identity = leg.identity.clone();
             self.add_leg(session, leg);
             if let Some(replaces) = replaces {
-                match self.dialog_named(&replaces) {
-                    Some(replaced) => self.invited_to_replace(now, session, replaced),
-                    None => self.turn_away(now, session, StatusCode::CALL_DOES_NOT_EXIST, Vec::new()),
-                }
+                self.invited_to_replace(now, session, replaces);
             } else if let Some(number) = picked {
                 self.pick_up(now, session, &number);
             } else if self.parking.is_pilot(&number) {

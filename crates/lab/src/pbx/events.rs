@@ -43,7 +43,9 @@ impl Pbx {
 
     fn event(&mut self, now: Instant, event: Event) {
         match event {
-            Event::Incoming { session, request, offer, .. } => self.incoming(now, session, &request, offer),
+            Event::Incoming { session, request, offer, replaces, .. } => {
+                self.incoming(now, session, &request, offer, replaces);
+            }
             Event::Session { session, event } => self.session(now, session, event),
             Event::Request { id, session: None, request, flow } if request.method() == Method::Register => {
                 let (status, headers) = self.register(now, &request, flow);

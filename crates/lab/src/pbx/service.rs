@@ -196,7 +196,7 @@ impl Attendant {
         match step {
             Step::Rename => {
                 let headers = vec![(Name::PAssertedIdentity, format!("\"New Name\" <sip:4242@{here}>"))];
-                let _ = endpoint.request(now, self.session, Method::Update, headers, None);
+                told(endpoint.update(now, self.session, None, headers));
                 self.next = Some((now + RENAME.1, Step::HangUp));
             }
             Step::Refer => {

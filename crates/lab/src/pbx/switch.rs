@@ -99,15 +99,13 @@ impl Pbx {
             (ConnectedLine::Auto, Phase::Talking) => leg.calls_us,
             (ConnectedLine::ReInvite, Phase::Talking) => false,
         };
-        if update {
-            let _ = self.endpoint.request(now, session, Method::Update, headers, None);
-            return;
+        if update && self.endpoint.remote_allows(session, &Method::Update) {
+            return told(self.endpoint.update(now, session, None, headers));
         }
         let Some(leg) = self.legs.get_mut(&session).filter(|leg| leg.phase == Phase::Talking) else { return };
         let Some(formats) = leg.port.formats().map(<[_]>::to_vec) else { return };
         let offer = leg.port.offer(&formats);
-        let _ = headers;
-        told(self.endpoint.offer(now, session, Some(offer)));
+        told(self.endpoint.offer_with(now, session, Some(offer), headers));
     }
 
     /// Rings back to a phone that calls.
@@ -116,7 +114,7 @@ impl Pbx {
         if let Some(leg) = self.legs.get_mut(&session) {
             leg.shown = headers.first().map(|(_, identity)| identity.clone());
         }
-        told(self.endpoint.ring(now, session, StatusCode::RINGING, None));
+        told(self.endpoint.ring_with(now, session, StatusCode::RINGING, None, headers));
     }
 
     /// Ends a leg from our side.

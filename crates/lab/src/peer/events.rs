@@ -100,14 +100,15 @@ impl Phone {
         let local = self.local();
         let Some(leg) = &mut self.leg else { return };
         match event {
-            SessionEvent::Progress { sdp, .. } => {
+            SessionEvent::Progress { sdp, response, .. } => {
                 self.line = Line::Ringback;
+                leg.other = asserted(&response).or(leg.other.take());
                 // An answer in a provisional response is not the last word: the offer stays open.
                 leg.hear(sdp.as_ref());
             }
             SessionEvent::Answered { sdp, response } => {
                 self.line = Line::Talking;
-                leg.other = asserted(&response);
+                leg.other = asserted(&response).or(leg.other.take());
                 self.answered(now, sdp, &local);
             }
             SessionEvent::Acknowledged { sdp } => {
