@@ -30,6 +30,7 @@ mod description;
 mod events;
 mod keypad;
 mod leg;
+mod machines;
 mod park;
 mod pickup;
 mod port;
@@ -131,7 +132,7 @@ pub struct Pbx {
     legs: BTreeMap<SessionId, Leg>,
     leg_by_port: BTreeMap<u16, SessionId>,
     rings: BTreeMap<RingId, Ring>,
-    parking: park::Parking<SessionId>,
+    parking: park::Parking<leg::Waiting>,
     park_events: VecDeque<ParkEvent>,
     next_call: u64,
     next_ring: u64,

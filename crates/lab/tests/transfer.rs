@@ -3,7 +3,7 @@
 mod common;
 
 use common::*;
-use lab::pbx::Config;
+use lab::pbx::{Config, Service};
 use lab::peer::{Line, Manner, Phone};
 
 const SOON: Manner = Manner::Answer(std::time::Duration::from_millis(100));
@@ -138,6 +138,54 @@ fn an_invite_takes_the_place_of_a_dialog() {
     wait_for(&mut three.world, three.carol, Line::Talking);
     wait_for(&mut three.world, three.bob, Line::Over);
     three.assert_talk(three.alice, three.carol);
+    three.end(three.carol);
+}
+
+/// As a test of a front end does it: a machine calls, and is handed over, parked and taken.
+#[test]
+fn of_a_machine() {
+    let mut three = Three::new(68, Config::default(), SOON);
+    three.world.with(three.pbx, |pbx, now| pbx.call(now, Service::Echo, "600", "1002")).unwrap();
+    wait_for(&mut three.world, three.bob, Line::Talking);
+    three.world.run_for(secs(1));
+    three.world.with(three.bob, |phone, now| phone.refer(now, "1003", ""));
+    three.world.run_for(secs(2));
+    assert_eq!(three.world.host(three.bob).reports(), ["100 Trying", "180 Ringing", "200 OK"]);
+    three.assert_hears(three.carol, 700.0);
+    three.world.with(three.bob, Phone::hang_up);
+    three.world.with(three.carol, |phone, now| phone.refer(now, "700", ""));
+    three.world.run_for(secs(3));
+    three.world.with(three.carol, Phone::hang_up);
+    assert_eq!(three.park_events(), ["600 parked in 701 by 1003"]);
+    three.world.with(three.alice, |phone, now| phone.dial(now, "701"));
+    three.world.run_for(secs(3));
+    three.assert_hears(three.alice, 440.0);
+    assert!(three.world.host(three.alice).other().unwrap().contains("600"));
+    three.end(three.alice);
+    insta::assert_snapshot!(three.world.ladder());
+}
+
+#[test]
+fn of_a_machine_attended_and_a_parker_is_called_back_by_it() {
+    let mut three = Three::new(67, Config::default(), LATE);
+    three.world.with(three.pbx, |pbx, now| pbx.call(now, Service::Echo, "600", "1002")).unwrap();
+    wait_for(&mut three.world, three.bob, Line::Talking);
+    three.world.with(three.bob, |phone, now| phone.dial_second(now, "1003"));
+    wait_for(&mut three.world, three.carol, Line::Ringing);
+    three.world.run_for(ms(100));
+    three.world.with(three.bob, |phone, now| phone.refer_to_current(now, "1003"));
+    wait_for(&mut three.world, three.carol, Line::Talking);
+    assert_eq!(three.world.host(three.bob).line(), Line::Refused(603));
+    three.world.with(three.bob, |phone, _| phone.swap());
+    three.world.with(three.bob, Phone::hang_up);
+    three.world.run_for(secs(2));
+    three.assert_hears(three.carol, 700.0);
+    three.world.with(three.carol, |phone, now| phone.refer(now, "730", ""));
+    three.world.run_for(secs(3));
+    three.world.with(three.carol, Phone::hang_up);
+    wait_for(&mut three.world, three.carol, Line::Ringing);
+    assert!(three.world.host(three.carol).other().unwrap().contains("600"));
+    wait_for(&mut three.world, three.carol, Line::Talking);
     three.end(three.carol);
 }
 

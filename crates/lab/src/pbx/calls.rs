@@ -30,6 +30,8 @@ pub(super) struct Call {
     /// When it must have been answered, or be over.
     pub(super) deadline: Instant,
     pub(super) was_talking: bool,
+    /// Keys that were pressed for a machine before it was moved.
+    pub(super) noted: String,
 }
 
 /// Who talks to whom.
@@ -54,7 +56,8 @@ impl Call {
 
     pub(super) fn keys(&self) -> &str {
         match &self.kind {
-            Kind::Bridge(_) | Kind::Legs => "",
+            Kind::Legs => &self.noted,
+            Kind::Bridge(_) => "",
             Kind::Called(attendant) | Kind::Calling(attendant) => attendant.keys(),
         }
     }
@@ -183,7 +186,8 @@ impl Pbx {
         let alive: BTreeSet<SessionId> = sessions.into_iter().collect();
         self.by_session.extend(alive.iter().map(|session| (*session, id)));
         let deadline = now + self.config.max_ringing;
-        let call = Call { from: from.to_owned(), to: to.to_owned(), kind, alive, deadline, was_talking: false };
+        let (from, to, noted) = (from.to_owned(), to.to_owned(), String::new());
+        let call = Call { from, to, kind, alive, deadline, was_talking: false, noted };
         self.calls.insert(id, call);
         id
     }

@@ -13,7 +13,7 @@ use sip_core::status::StatusCode;
 use super::Pbx;
 use super::config::Service;
 use super::keypad::{Action, Input, Match, Transfer};
-use super::leg::{At, Phase, RingId, RingKind, Then};
+use super::leg::{At, Machine, Party, Phase, RingId, RingKind, Then, Waiting};
 use super::park::ParkEvent;
 use super::ring::Errand;
 use super::tone::{ERROR, SLOT};
@@ -89,7 +89,7 @@ impl Pbx {
             At::Party(id) => self.stop_ringing(now, id, Vec::new()),
             At::Talking(other) => self.dismiss(now, other, Vec::new()),
             At::Parked { .. } => {
-                if let Some(parked) = self.parking.leave(session) {
+                if let Some(parked) = self.parking.leave(&Waiting::Leg(session)) {
                     self.park_event(ParkEvent::GivenUp(parked));
                 }
             }
@@ -128,7 +128,7 @@ impl Pbx {
         let (identity, user) = (leg.identity.clone(), leg.user.clone());
         if self.parking.is_pilot(number) {
             // The phone takes the slot itself, and gives it up by hanging up.
-            return match self.parking.park(now, number, session, &user, &user) {
+            return match self.parking.park(now, number, Waiting::Leg(session), &user, &user) {
                 Ok(parked) => {
                     self.place(session, At::Parked { told_until: Some(now + SLOT.length()) });
                     self.park_event(ParkEvent::Parked(parked));
@@ -139,7 +139,10 @@ impl Pbx {
         if let Some(service) = self.config.numbers.get(number).copied() {
             return match service {
                 Service::Refuse(_) | Service::Redirect(_) => self.fail(now, session),
-                _ => self.place(session, At::Machine(service)),
+                _ => {
+                    let machine = Machine { service, number: number.to_owned() };
+                    self.meet(now, Party::Leg(session), Party::Machine(machine));
+                }
             };
         }
         let errand = Errand {
@@ -162,7 +165,7 @@ impl Pbx {
         let Some(held) = leg.consult.take() else { return };
         let parker = leg.user.clone();
         if self.parking.is_pilot(number) {
-            return match self.park_leg(now, number, held, &parker) {
+            return match self.park_party(now, number, &Party::Leg(held), &parker) {
                 Ok(_) => {
                     let then = Then::HangUp(Vec::new());
                     self.place(session, At::Told { tune: SLOT, until: now + SLOT.length(), then });
@@ -230,8 +233,8 @@ impl Pbx {
                 }
                 return self.dismiss(now, session, Vec::new());
             }
-            self.place(session, At::Machine(service));
-            self.tell_of_number(now, session, number);
+            let machine = Machine { service, number: number.to_owned() };
+            self.meet(now, Party::Leg(session), Party::Machine(machine));
             if let Some(report) = report {
                 self.report(now, &report, StatusCode::OK);
             }

@@ -39,6 +39,8 @@ pub(super) struct Leg {
     pub(super) shown: Option<String>,
     /// Telling it met with glare and is tried again then.
     pub(super) tell_again: Option<Instant>,
+    /// The REFER that wants to know whether it answers, while it rings for a machine.
+    pub(super) report: Option<Report>,
     /// A re-INVITE for an encoding in common was in vain.
     pub(super) stubborn: bool,
 }
@@ -71,11 +73,32 @@ pub(super) enum At {
     Parked { told_until: Option<Instant> },
     /// It hears a tune, and then something happens.
     Told { tune: Tune, until: Instant, then: Then },
-    /// It talks to a machine.
-    Machine(Service),
+    /// It talks to a machine; or rings for one, before it is answered.
+    Machine(Machine),
     /// It has handed its call over and should hang up; we do it then.
     Leaving { until: Instant },
     Over,
+}
+
+/// A number that is a machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Machine {
+    pub(super) service: Service,
+    pub(super) number: String,
+}
+
+/// One side of a call, as the other knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Party {
+    Leg(SessionId),
+    Machine(Machine),
+}
+
+/// Who waits in a slot. The number of a machine is the name that it waits under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waiting {
+    Leg(SessionId),
+    Machine(Service),
 }
 
 /// What comes after a tune.
@@ -85,7 +108,7 @@ pub(super) enum Then {
     Leave(Report),
     HangUp(Headers),
     /// It is joined with the one whose call it has taken.
-    Join(SessionId),
+    Meet(Party),
     /// Back to the one who waits.
     Back,
 }
@@ -110,6 +133,8 @@ pub(super) struct Ring {
     pub(super) forwards: u8,
     /// When it has rung long enough.
     pub(super) deadline: Option<Instant>,
+    /// Who answers is told once more for whom.
+    pub(super) retell: bool,
     /// The REFER that wants to know.
     pub(super) report: Option<Report>,
     /// When success is reported though nobody has answered: as soon as it rings, nearly.

@@ -83,7 +83,7 @@ struct Place<T> {
     until: Instant,
 }
 
-impl<T: Copy + PartialEq> Parking<T> {
+impl<T: Clone + PartialEq> Parking<T> {
     pub(super) fn new(lots: Vec<Lot>) -> Self {
         Self { lots, taken: BTreeMap::new() }
     }
@@ -141,16 +141,16 @@ impl<T: Copy + PartialEq> Parking<T> {
     }
 
     /// Another waits from now on in the place of somebody.
-    pub(super) fn swap(&mut self, who: T, with: T, user: &str) -> Option<Parked> {
-        let place = self.taken.values_mut().find(|place| place.who == who)?;
+    pub(super) fn swap(&mut self, who: &T, with: T, user: &str) -> Option<Parked> {
+        let place = self.taken.values_mut().find(|place| place.who == *who)?;
         place.who = with;
         user.clone_into(&mut place.parked.user);
         Some(place.parked.clone())
     }
 
     /// Takes somebody out of the slot where they wait.
-    pub(super) fn leave(&mut self, who: T) -> Option<Parked> {
-        let slot = self.taken.values().find(|place| place.who == who)?.parked.slot.clone();
+    pub(super) fn leave(&mut self, who: &T) -> Option<Parked> {
+        let slot = self.taken.values().find(|place| place.who == *who)?.parked.slot.clone();
         self.take(&slot).map(|(_, parked)| parked)
     }
 

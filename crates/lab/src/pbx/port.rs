@@ -77,6 +77,22 @@ impl Port {
         }
     }
 
+    /// A port that sounds already.
+    pub(super) fn adopt(local: Local, rng: ChaCha8Rng, sound: Option<Sound>, hears: Hears) -> Self {
+        let stream = sound.as_ref().map(|sound| sound.stream().clone());
+        Self {
+            local,
+            rng,
+            stream,
+            described: true,
+            hears,
+            sound,
+            last_key: None,
+            swallowed: None,
+            out: VecDeque::new(),
+        }
+    }
+
     pub(super) fn rtp(&self) -> SocketAddr {
         self.local.rtp
     }

@@ -12,7 +12,7 @@ use sip_core::status::StatusCode;
 use sip_core::uri::Uri;
 
 use super::keypad::{Input, Keypad};
-use super::leg::{At, Leg, Phase, Ring, RingId, RingKind, Then};
+use super::leg::{At, Leg, Phase, Ring, RingId, RingKind, Then, Waiting};
 use super::port::Port;
 use super::tone::{BUSY, ERROR};
 use super::transfer::{REPORT_AFTER_RINGING, Report};
@@ -60,6 +60,7 @@ impl Pbx {
             RingKind::ComeBack(_) => Some(self.config.come_back_ringing),
         };
         let Errand { party, kind, number, identity, headers, report } = errand;
+        let retell = kind == RingKind::Consult;
         if let Some(leg) = self.legs.get_mut(&party) {
             leg.at = At::Party(id);
         }
@@ -74,6 +75,7 @@ impl Pbx {
             rung: false,
             forwards: 0,
             deadline: deadline.map(|time| now + time),
+            retell,
             report,
             report_at: None,
         };
@@ -147,6 +149,7 @@ impl Pbx {
             keypad: Keypad::new(codes),
             shown: None,
             tell_again: None,
+            report: None,
             stubborn: false,
         }
     }
@@ -162,7 +165,11 @@ impl Pbx {
 
     /// A phone rings.
     pub(super) fn rings(&mut self, now: Instant, branch: SessionId) {
-        let Some(At::Branch(id)) = self.legs.get(&branch).map(|leg| leg.at.clone()) else { return };
+        let id = match self.legs.get(&branch).map(|leg| leg.at.clone()) {
+            Some(At::Branch(id)) => id,
+            Some(At::Machine(_)) => return self.rings_for_machine(now, branch),
+            Some(_) | None => return,
+        };
         let identity = self.legs.get(&branch).map(|leg| leg.identity.clone());
         let Some(ring) = self.rings.get_mut(&id) else { return };
         if std::mem::replace(&mut ring.rung, true) {
@@ -186,9 +193,13 @@ impl Pbx {
     /// A phone has answered.
     pub(super) fn answered(&mut self, now: Instant, branch: SessionId, sdp: Option<&Bytes>) {
         let Some(leg) = self.legs.get_mut(&branch) else { return };
-        let At::Branch(id) = leg.at else { return };
         leg.phase = Phase::Talking;
         let agreed = sdp.is_some_and(|sdp| leg.port.accept(now, sdp).is_ok());
+        let id = match leg.at {
+            At::Branch(id) => id,
+            At::Machine(_) if agreed => return self.answers_machine(now, branch),
+            _ => return self.dismiss(now, branch, Vec::new()),
+        };
         if !agreed {
             self.dismiss(now, branch, Vec::new());
             return self.refused(now, id, branch, StatusCode::NOT_ACCEPTABLE_HERE, None);
@@ -205,12 +216,13 @@ impl Pbx {
             self.report(now, &report, StatusCode::OK);
         }
         self.connect(now, ring.party, branch);
-        if ring.kind == RingKind::Consult {
+        if ring.retell {
             // A real PBX says again who asks.
+            let party = ring.party;
             if let Some(leg) = self.legs.get_mut(&branch) {
                 leg.shown = None;
             }
-            self.tell(now, branch, ring.party);
+            self.tell(now, branch, party);
         }
     }
 
@@ -336,7 +348,7 @@ impl Pbx {
             }
             RingKind::ComeBack(parked) if self.config.keep_parked => {
                 let party = ring.party;
-                if self.parking.park_again(now, party, &parked).is_ok() {
+                if self.parking.park_again(now, Waiting::Leg(party), &parked).is_ok() {
                     leg.at = At::Parked { told_until: None };
                     self.park_event(super::ParkEvent::Parked(parked));
                 } else {

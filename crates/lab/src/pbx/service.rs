@@ -14,6 +14,7 @@ use sip_core::status::StatusCode;
 
 use super::config::Service;
 use super::description::{self, Local, NoStream, Stream};
+use super::port::{Hears, Port};
 use super::sound::{KEYS, Sound, speaks};
 use super::told;
 use super::tone::{ANNOUNCEMENT, MUSIC, RINGING};
@@ -155,6 +156,16 @@ impl Attendant {
     /// A request within the call: an INFO may be a key.
     pub(super) fn handle_request(&mut self, request: &Request) {
         self.press(signal(request));
+    }
+
+    /// Its sound, for who goes on with it.
+    pub(super) fn into_port(self) -> Port {
+        let hears = match self.service {
+            Service::Echo => Hears::Echo,
+            Service::Announcement => Hears::Tune(ANNOUNCEMENT),
+            _ => Hears::Tune(MUSIC),
+        };
+        Port::adopt(self.local, self.rng, self.sound, hears)
     }
 
     /// What it does.

@@ -192,6 +192,11 @@ impl Sound {
         }
     }
 
+    /// What was agreed for it.
+    pub(super) fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
     /// The tune has ended.
     pub(super) fn is_over(&self) -> bool {
         matches!(&self.what, What::Play(player) if player.over)

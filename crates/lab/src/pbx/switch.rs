@@ -14,7 +14,7 @@ use sip_core::status::StatusCode;
 
 use super::config::{ConnectedLine, Service};
 use super::keypad::{Input, Match};
-use super::leg::{At, Leg, Phase, RingKind, Then};
+use super::leg::{At, Leg, Party, Phase, RingKind, Then, Waiting};
 use super::park::ParkEvent;
 use super::port::{Heard, Hears};
 use super::tone::{ANNOUNCEMENT, MUSIC, RINGING, SLOT};
@@ -133,7 +133,7 @@ impl Pbx {
         match at {
             At::Party(id) => self.stop_ringing(now, id, Vec::new()),
             At::Parked { .. } => {
-                if let Some(parked) = self.parking.leave(session) {
+                if let Some(parked) = self.parking.leave(&Waiting::Leg(session)) {
                     self.park_event(ParkEvent::GivenUp(parked));
                 }
             }
@@ -159,6 +159,7 @@ impl Pbx {
             SessionEvent::Answered { sdp, .. } => self.answered(now, session, sdp.as_ref()),
             SessionEvent::Refused { status, response, .. } => match self.legs.get(&session).map(|leg| leg.at.clone()) {
                 Some(At::Branch(id)) => self.refused(now, id, session, status, response.as_ref()),
+                Some(At::Machine(_)) => self.refuses_machine(now, session, status),
                 Some(_) | None => {}
             },
             SessionEvent::Cancelled { request } => {
@@ -235,15 +236,15 @@ impl Pbx {
                     self.dismiss(now, by, reason);
                 }
             }
-            (At::Parked { .. }, Some(held)) => self.take_place(session, held),
+            (At::Parked { .. }, Some(held)) => self.take_place(session, &Party::Leg(held)),
             (At::Parked { .. }, None) => {
-                if let Some(parked) = self.parking.leave(session) {
+                if let Some(parked) = self.parking.leave(&Waiting::Leg(session)) {
                     self.park_event(ParkEvent::GivenUp(parked));
                 }
             }
             (At::Told { then: Then::Leave(report), .. }, _) => self.report(now, &report, StatusCode::OK),
-            (At::Told { then: Then::Join(other), .. }, _) => self.dismiss(now, other, reason),
-            (At::Machine(service), Some(held)) => self.place(held, At::Machine(service)),
+            (At::Told { then: Then::Meet(Party::Leg(other)), .. }, _) => self.dismiss(now, other, reason),
+            (At::Machine(machine), Some(held)) => self.meet(now, Party::Leg(held), Party::Machine(machine)),
             (At::Dialling | At::Told { .. }, Some(held)) => self.dismiss(now, held, reason),
             (At::Branch(id), _) => {
                 if let Some(ring) = self.rings.get_mut(&id) {
@@ -293,7 +294,7 @@ impl Pbx {
                 None => Hears::Nothing,
             },
             At::Told { tune, .. } => Hears::Tune(*tune),
-            At::Machine(service) => match service {
+            At::Machine(machine) => match machine.service {
                 Service::Echo => Hears::Echo,
                 Service::Announcement => Hears::Tune(ANNOUNCEMENT),
                 Service::EarlyMedia | Service::NoAnswer => Hears::Tune(RINGING),
@@ -397,10 +398,7 @@ impl Pbx {
                 self.report(now, &report, StatusCode::OK);
             }
             Then::HangUp(headers) => self.dismiss(now, session, headers),
-            Then::Join(other) => {
-                self.join(now, session, other);
-                self.introduce(now, session, other);
-            }
+            Then::Meet(other) => self.meet(now, Party::Leg(session), other),
             Then::Back => self.go_back(now, session),
         }
     }

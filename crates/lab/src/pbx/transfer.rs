@@ -13,10 +13,10 @@ use sip_core::method::Method;
 use sip_core::status::StatusCode;
 use sip_core::uri::Uri;
 
-use super::config::Service;
-use super::leg::{At, Phase, RingKind, Then};
+use super::leg::{At, Party, Phase, RingKind, Then};
 use super::park::ParkEvent;
 use super::tone::SLOT;
+use super::waiting::waiting_party;
 use super::{Pbx, told};
 
 /// As soon after a target rings, success is reported: a real PBX does not wait for the answer.
@@ -46,8 +46,10 @@ impl Pbx {
         let Some(target) = target_of(request) else {
             return told(self.endpoint.respond(now, id, StatusCode::BAD_REQUEST, Vec::new(), None));
         };
-        let other = match self.legs.get(&session).map(|leg| &leg.at) {
-            Some(At::Talking(other)) => *other,
+        self.adopt(session);
+        let other = match self.legs.get(&session).map(|leg| leg.at.clone()) {
+            Some(At::Talking(other)) => Party::Leg(other),
+            Some(At::Machine(machine)) => Party::Machine(machine),
             _ => return told(self.endpoint.respond(now, id, StatusCode::FORBIDDEN, Vec::new(), None)),
         };
         told(self.endpoint.respond(now, id, StatusCode::ACCEPTED, Vec::new(), None));
@@ -56,7 +58,7 @@ impl Pbx {
         self.transfer(now, session, other, target, report);
     }
 
-    fn transfer(&mut self, now: Instant, session: SessionId, other: SessionId, target: Target, report: Report) {
+    fn transfer(&mut self, now: Instant, session: SessionId, other: Party, target: Target, report: Report) {
         let Target { number, replaces, headers } = target;
         if let Some(replaces) = replaces {
             let status = self.replace(now, session, other, &replaces);
@@ -64,7 +66,7 @@ impl Pbx {
         }
         let parker = self.legs.get(&session).map(|leg| leg.user.clone()).unwrap_or_default();
         if self.parking.is_pilot(&number) {
-            return match self.park_leg(now, &number, other, &parker) {
+            return match self.park_party(now, &number, &other, &parker) {
                 Ok(_) => {
                     let then = Then::Leave(report);
                     self.place(session, At::Told { tune: SLOT, until: now + SLOT.length(), then });
@@ -73,66 +75,56 @@ impl Pbx {
             };
         }
         if self.parking.is_slot(&number) {
-            let Some((parked, what)) = self.parking.take(&number) else {
+            let Some((waiting, parked)) = self.parking.take(&number) else {
                 return self.report(now, &report, StatusCode::NOT_FOUND);
             };
-            let by = self.legs.get(&other).map(|leg| leg.user.clone()).unwrap_or_default();
-            self.park_event(ParkEvent::Retrieved { parked: what, by });
+            let by = match &other {
+                Party::Leg(other) => self.legs.get(other).map(|leg| leg.user.clone()).unwrap_or_default(),
+                Party::Machine(machine) => machine.number.clone(),
+            };
+            let waiting = waiting_party(waiting, &parked);
+            self.park_event(ParkEvent::Retrieved { parked, by });
             self.leaves(now, session);
-            self.join(now, other, parked);
-            self.introduce(now, other, parked);
+            self.meet(now, other, waiting);
             return self.report(now, &report, StatusCode::OK);
         }
         if self.users_of(&number).is_empty() && !self.config.numbers.contains_key(&number) {
             return self.report(now, &report, StatusCode::NOT_FOUND);
         }
         self.leaves(now, session);
-        self.send_to(now, other, &number, headers, Some(report));
+        match other {
+            Party::Leg(other) => self.send_to(now, other, &number, headers, Some(report)),
+            Party::Machine(machine) => self.call_from_machine(now, machine, &number, headers, Some(report)),
+        }
     }
 
     /// The other side of a call takes the place of a dialog; what is reported.
-    fn replace(&mut self, now: Instant, session: SessionId, other: SessionId, replaces: &str) -> StatusCode {
+    fn replace(&mut self, now: Instant, session: SessionId, other: Party, replaces: &str) -> StatusCode {
         let Some(replaced) = self.dialog_named(replaces).filter(|replaced| *replaced != session) else {
             return StatusCode::CALL_DOES_NOT_EXIST;
         };
+        self.adopt(replaced);
         let Some((at, phase)) = self.legs.get(&replaced).map(|leg| (leg.at.clone(), leg.phase.clone())) else {
-            return match self.service_of(replaced) {
-                Some((service, number)) => {
-                    self.leaves(now, session);
-                    self.place(other, At::Machine(service));
-                    self.tell_of_number(now, other, &number);
-                    self.hang_up_service(now, replaced);
-                    StatusCode::OK
-                }
-                None => StatusCode::CALL_DOES_NOT_EXIST,
-            };
+            return StatusCode::CALL_DOES_NOT_EXIST;
         };
         match at {
-            At::Talking(target) if target != other => {
-                self.leaves(now, session);
-                self.place(replaced, At::Over);
-                self.join(now, other, target);
-                self.introduce(now, other, target);
-                self.dismiss(now, replaced, Vec::new());
-            }
-            At::Party(id) => {
-                self.leaves(now, session);
-                self.place(replaced, At::Over);
-                self.complete_ringing(now, id, other);
-                if matches!(phase, Phase::Asking(_)) {
-                    let reason = vec![(Name::Reason, "Q.850;cause=16".to_owned())];
-                    self.turn_away(now, replaced, StatusCode::DECLINE, reason);
-                } else {
-                    self.dismiss(now, replaced, Vec::new());
-                }
-            }
-            At::Parked { .. } => {
-                self.leaves(now, session);
-                self.take_place(replaced, other);
-                self.place(replaced, At::Over);
-                self.dismiss(now, replaced, Vec::new());
-            }
+            At::Talking(target) if other == Party::Leg(target) => return StatusCode::CALL_DOES_NOT_EXIST,
+            At::Talking(target) => self.meet(now, other, Party::Leg(target)),
+            At::Machine(machine) => self.meet(now, other, Party::Machine(machine)),
+            At::Party(id) => match other {
+                Party::Leg(other) => self.complete_ringing(now, id, other),
+                Party::Machine(machine) => self.ring_for_machine(now, id, &machine),
+            },
+            At::Parked { .. } => self.take_place(replaced, &other),
             _ => return StatusCode::CALL_DOES_NOT_EXIST,
+        }
+        self.leaves(now, session);
+        self.place(replaced, At::Over);
+        if matches!(phase, Phase::Asking(_)) {
+            let reason = vec![(Name::Reason, "Q.850;cause=16".to_owned())];
+            self.turn_away(now, replaced, StatusCode::DECLINE, reason);
+        } else {
+            self.dismiss(now, replaced, Vec::new());
         }
         StatusCode::OK
     }
@@ -209,22 +201,6 @@ impl Pbx {
                 }
             };
             self.nobody_answers(now, id, status);
-        }
-    }
-
-    /// The machine that a phone has called, and its number.
-    fn service_of(&self, session: SessionId) -> Option<(Service, String)> {
-        let call = self.calls.get(self.by_session.get(&session)?)?;
-        match &call.kind {
-            super::calls::Kind::Called(attendant) => Some((attendant.service(), call.to.clone())),
-            _ => None,
-        }
-    }
-
-    fn hang_up_service(&mut self, now: Instant, session: SessionId) {
-        let call = self.by_session.get(&session).and_then(|id| self.calls.get_mut(id));
-        if let Some(call) = call {
-            call.give_up(now, &mut self.endpoint);
         }
     }
 }

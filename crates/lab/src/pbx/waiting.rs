@@ -7,7 +7,7 @@ use sip_core::endpoint::SessionId;
 use sip_core::header::Name;
 use sip_core::status::StatusCode;
 
-use super::leg::{At, RingKind, Then};
+use super::leg::{At, Machine, Party, RingKind, Then, Waiting};
 use super::park::{Full, ParkEvent, Parked};
 use super::ring::Errand;
 use super::tone::{COURTESY, SLOT};
@@ -35,17 +35,30 @@ impl Pbx {
         }
     }
 
-    /// A connected phone waits in the first free slot.
-    pub(super) fn park_leg(
+    /// Who somebody waits as, and under which name.
+    fn as_waiting(&self, party: &Party) -> (Waiting, String) {
+        match party {
+            Party::Leg(session) => {
+                let user = self.legs.get(session).map(|leg| leg.user.clone()).unwrap_or_default();
+                (Waiting::Leg(*session), user)
+            }
+            Party::Machine(machine) => (Waiting::Machine(machine.service), machine.number.clone()),
+        }
+    }
+
+    /// Somebody who is connected waits in the first free slot.
+    pub(super) fn park_party(
         &mut self,
         now: Instant,
         pilot: &str,
-        session: SessionId,
+        party: &Party,
         parker: &str,
     ) -> Result<Parked, Full> {
-        let user = self.legs.get(&session).map(|leg| leg.user.clone()).unwrap_or_default();
-        let parked = self.parking.park(now, pilot, session, &user, parker)?;
-        self.place(session, At::Parked { told_until: None });
+        let (waiting, user) = self.as_waiting(party);
+        let parked = self.parking.park(now, pilot, waiting, &user, parker)?;
+        if let Party::Leg(session) = party {
+            self.place(*session, At::Parked { told_until: None });
+        }
         self.park_event(ParkEvent::Parked(parked.clone()));
         Ok(parked)
     }
@@ -53,11 +66,11 @@ impl Pbx {
     /// A phone has called the lot: it waits in a slot itself, until it hands somebody over to its place or hangs up.
     pub(super) fn call_to_lot(&mut self, now: Instant, session: SessionId, pilot: &str, offer: Option<&Bytes>) {
         let Some(user) = self.legs.get(&session).map(|leg| leg.user.clone()) else { return };
-        let Ok(parked) = self.parking.park(now, pilot, session, &user, &user) else {
+        let Ok(parked) = self.parking.park(now, pilot, Waiting::Leg(session), &user, &user) else {
             return self.turn_away(now, session, StatusCode::BUSY_HERE, Vec::new());
         };
         if !self.accept(now, session, offer, None) {
-            self.parking.leave(session);
+            self.parking.leave(&Waiting::Leg(session));
             return;
         }
         self.place(session, At::Parked { told_until: Some(now + SLOT.length()) });
@@ -71,23 +84,26 @@ impl Pbx {
         };
         if !self.accept(now, session, offer, None) {
             // It still waits; the time begins anew.
-            if self.parking.park_again(now, waiting, &parked).is_err() {
-                self.dismiss(now, waiting, Vec::new());
-            }
+            let _ = self.parking.park_again(now, waiting, &parked);
             return;
         }
         let by = self.legs.get(&session).map(|leg| leg.user.clone()).unwrap_or_default();
         let until = now + COURTESY.length();
-        self.place(session, At::Told { tune: COURTESY, until, then: Then::Join(waiting) });
-        self.place(waiting, At::Held(session));
+        let waiting = waiting_party(waiting, &parked);
+        if let Party::Leg(waiting) = waiting {
+            self.place(waiting, At::Held(session));
+        }
+        self.place(session, At::Told { tune: COURTESY, until, then: Then::Meet(waiting) });
         self.park_event(ParkEvent::Retrieved { parked, by });
     }
 
     /// One who waits in a slot, for another to take that place, gives it to them.
-    pub(super) fn take_place(&mut self, from: SessionId, to: SessionId) {
-        let user = self.legs.get(&to).map(|leg| leg.user.clone()).unwrap_or_default();
-        if let Some(parked) = self.parking.swap(from, to, &user) {
-            self.place(to, At::Parked { told_until: None });
+    pub(super) fn take_place(&mut self, from: SessionId, to: &Party) {
+        let (waiting, user) = self.as_waiting(to);
+        if let Some(parked) = self.parking.swap(&Waiting::Leg(from), waiting, &user) {
+            if let Party::Leg(to) = to {
+                self.place(*to, At::Parked { told_until: None });
+            }
             self.park_event(ParkEvent::Swapped(parked));
         }
     }
@@ -96,9 +112,16 @@ impl Pbx {
     pub(super) fn come_back(&mut self, now: Instant) {
         while let Some((waiting, parked)) = self.parking.poll_timed_out(now) {
             self.park_event(ParkEvent::TimedOut(parked.clone()));
-            let Some(identity) = self.legs.get(&waiting).map(|leg| leg.identity.clone()) else { continue };
             let number = parked.parker.clone();
             let by = self.identity(&number).to_string();
+            let waiting = match waiting_party(waiting, &parked) {
+                Party::Leg(waiting) => waiting,
+                Party::Machine(machine) => {
+                    self.call_from_machine(now, machine, &number, vec![(Name::ReferredBy, by)], None);
+                    continue;
+                }
+            };
+            let Some(identity) = self.legs.get(&waiting).map(|leg| leg.identity.clone()) else { continue };
             let errand = Errand {
                 party: waiting,
                 kind: RingKind::ComeBack(parked),
@@ -111,5 +134,13 @@ impl Pbx {
                 self.dismiss(now, waiting, Vec::new());
             }
         }
+    }
+}
+
+/// Who came out of a slot.
+pub(super) fn waiting_party(waiting: Waiting, parked: &Parked) -> Party {
+    match waiting {
+        Waiting::Leg(session) => Party::Leg(session),
+        Waiting::Machine(service) => Party::Machine(Machine { service, number: parked.user.clone() }),
     }
 }

@@ -35,12 +35,12 @@ fn each_lot_has_a_time_of_its_own() {
 fn another_may_take_the_place_and_the_time_that_is_left() {
     let (mut parking, now) = (parking(), Instant::now());
     let parked = parking.park(now, "700", 1, "1002", "1002").unwrap();
-    let swapped = parking.swap(1, 2, "1001").unwrap();
+    let swapped = parking.swap(&1, 2, "1001").unwrap();
     assert_eq!((swapped.slot.as_str(), swapped.user.as_str(), swapped.parker.as_str()), ("701", "1001", "1002"));
-    assert_eq!(parking.swap(1, 3, "1003"), None);
+    assert_eq!(parking.swap(&1, 3, "1003"), None);
     assert_eq!(parking.poll_timeout(), Some(now + Duration::from_secs(300)));
-    assert_eq!(parking.leave(2), Some(swapped.clone()));
-    assert_eq!(parking.leave(2), None);
+    assert_eq!(parking.leave(&2), Some(swapped.clone()));
+    assert_eq!(parking.leave(&2), None);
     assert_eq!(parking.park_again(now, 2, &swapped), Ok(()));
     assert_eq!(parking.park_again(now, 1, &parked), Err(Full));
 }
