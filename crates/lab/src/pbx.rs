@@ -126,6 +126,7 @@ pub struct Pbx {
     /// RTP ports of calls, RTCP being one above.
     by_port: BTreeMap<u16, CallId>,
     free_ports: VecDeque<SocketAddr>,
+    ports: usize,
     /// Requests of one side of a call that the other side was asked.
     relayed: BTreeMap<RequestId, ServerId>,
     /// Phones whose sound comes to us.
@@ -163,6 +164,7 @@ impl Pbx {
             max_expires: config.max_expires,
             max_contacts: config.max_contacts,
         };
+        let free_ports: VecDeque<SocketAddr> = rtp.into_iter().collect();
         let parking = park::Parking::new(config.lots.clone());
         Self {
             endpoint: Endpoint::new(sip),
@@ -173,7 +175,8 @@ impl Pbx {
             calls: BTreeMap::new(),
             by_session: BTreeMap::new(),
             by_port: BTreeMap::new(),
-            free_ports: rtp.into_iter().collect(),
+            ports: free_ports.len(),
+            free_ports,
             relayed: BTreeMap::new(),
             legs: BTreeMap::new(),
             leg_by_port: BTreeMap::new(),
@@ -292,6 +295,13 @@ impl Pbx {
             talking: call.is_talking(&self.legs),
             keys: call.keys().to_owned(),
         })
+    }
+
+    /// Whether there is no call, nobody waits in a slot, and nothing is left of those who did.
+    pub fn is_idle(&self) -> bool {
+        let nobody = self.calls.is_empty() && self.legs.is_empty() && self.rings.is_empty();
+        let ports = self.leg_by_port.is_empty() && self.by_port.is_empty() && self.free_ports.len() == self.ports;
+        nobody && ports && self.by_session.is_empty() && self.parking.all().next().is_none()
     }
 
     /// Grows whenever bindings or calls may look different.

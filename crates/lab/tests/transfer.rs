@@ -189,6 +189,24 @@ fn of_a_machine_attended_and_a_parker_is_called_back_by_it() {
     three.end(three.carol);
 }
 
+/// With direct media the PBX takes the sound back first.
+#[test]
+fn of_a_direct_call() {
+    let mut three = Three::new(66, Config::default().direct_media(), SOON).talking();
+    three.assert_talk(three.alice, three.bob);
+    three.world.with(three.bob, |phone, now| phone.refer(now, "700", ""));
+    three.world.run_for(secs(3));
+    three.world.with(three.bob, Phone::hang_up);
+    three.world.run_for(secs(2));
+    let music = three.world.host(three.alice).hertz_heard();
+    assert!((250.0..400.0).contains(&music), "{music}");
+    three.world.with(three.carol, |phone, now| phone.dial(now, "701"));
+    wait_for(&mut three.world, three.carol, Line::Talking);
+    three.assert_talk(three.alice, three.carol);
+    three.end(three.alice);
+    insta::assert_snapshot!(three.world.ladder());
+}
+
 #[test]
 fn by_the_pbx() {
     let mut three = Three::new(69, Config::default(), SOON);

@@ -87,6 +87,14 @@ impl Bridge {
         matches!(self.state, State::Talking { .. })
     }
 
+    /// The two sides, when they are connected and nothing is being negotiated between them.
+    pub(super) fn sides(&self) -> Option<(SessionId, SessionId)> {
+        match self.state {
+            State::Talking { callee, exchange: Exchange::Idle } => Some((self.caller, callee)),
+            State::Talking { .. } | State::Ringing { .. } | State::Over => None,
+        }
+    }
+
     /// The other side of a connected session.
     pub(super) fn other(&self, session: SessionId) -> Option<SessionId> {
         match self.state {

@@ -65,8 +65,8 @@ pub struct Config {
     pub leaving: Duration,
     /// Header fields that do not get through to the phone that is called, nor back.
     pub strips: BTreeSet<Name>,
-    /// Session descriptions between users pass through, so that sound flows directly. Such a call knows no feature codes;
-    /// a phone cannot transfer, park or pick it up.
+    /// Session descriptions between users pass through, so that sound flows directly. Such a call knows no feature codes
+    /// and cannot be picked up; at the first REFER the PBX takes its sound back.
     pub direct_media: bool,
 }
 

@@ -99,7 +99,8 @@ impl Pbx {
         let mut branches = BTreeSet::new();
         for user in users {
             for binding in self.registrar.bindings(&user).to_vec() {
-                let (Some(call), Some(mut port)) = (call, self.new_port()) else { continue };
+                let Some(call) = call else { continue };
+                let Some(mut port) = self.new_port() else { continue };
                 let from = self.name_addr(&errand.identity);
                 let offer = port.offer(&formats);
                 let mut invite = self.invite_to(&user, &binding, from, Some(offer));

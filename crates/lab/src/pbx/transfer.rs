@@ -46,7 +46,7 @@ impl Pbx {
         let Some(target) = target_of(request) else {
             return told(self.endpoint.respond(now, id, StatusCode::BAD_REQUEST, Vec::new(), None));
         };
-        self.adopt(session);
+        self.adopt(now, session);
         let other = match self.legs.get(&session).map(|leg| leg.at.clone()) {
             Some(At::Talking(other)) => Party::Leg(other),
             Some(At::Machine(machine)) => Party::Machine(machine),
@@ -103,7 +103,7 @@ impl Pbx {
         let Some(replaced) = self.dialog_named(replaces).filter(|replaced| *replaced != session) else {
             return StatusCode::CALL_DOES_NOT_EXIST;
         };
-        self.adopt(replaced);
+        self.adopt(now, replaced);
         let Some((at, phase)) = self.legs.get(&replaced).map(|leg| (leg.at.clone(), leg.phase.clone())) else {
             return StatusCode::CALL_DOES_NOT_EXIST;
         };
