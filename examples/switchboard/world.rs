@@ -105,10 +105,10 @@ async fn tell_slots(server: Arc<Server>, phone: Phone, mut asked: mpsc::Unbounde
     let mut known: Vec<String> = Vec::new();
     while let Some(call) = asked.recv().await {
         let (server, before) = (Arc::clone(&server), known.clone());
-        let slots = |view: &View| view.calls.iter().filter_map(|call| call.slot.clone()).collect::<Vec<_>>();
+        let slots = |view: &View| view.parked.iter().map(|parked| parked.slot.clone()).collect::<Vec<_>>();
         let found = tokio::task::spawn_blocking(move || {
             server.wait_for(Duration::from_secs(5), |view| slots(view).iter().any(|slot| !before.contains(slot)));
-            server.calls().into_iter().filter_map(|call| call.slot).collect::<Vec<_>>()
+            server.parked().into_iter().map(|parked| parked.slot).collect::<Vec<_>>()
         });
         let Ok(now) = found.await else { return };
         if let Some(slot) = now.iter().find(|slot| !known.contains(slot)) {

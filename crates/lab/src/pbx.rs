@@ -5,11 +5,10 @@
 //!
 //! ```text
 //!  packets ──► Endpoint ──► REGISTER ──► Guard ──► Registrar
-//!     │            ├──────► INVITE ────► Guard ──► dial plan ──► Bridge: a call between two users
-//!     │            │                                   ├───────► Attendant: a call to a machine
-//!     │            │                                   └───────► Lot: calls that are parked, and taken again
-//!     │            └──────► REFER ─────► Transfer: to a number, to another call, into a slot
-//!     └──────────────────── RTP ─────────────────────────────────────► Sound
+//!     │            └──────► INVITE ────► Guard ──► dial plan ──► Leg ── Leg: phones, joined, parted, parked, transferred
+//!     │                                                ├───────► Bridge: the same with sound that flows directly
+//!     │                                                └───────► Attendant: a call to a machine
+//!     └──────────────────── RTP ───────────────────────────────► Port of a leg: relay, keys, music; Sound of a machine
 //! ```
 
 use std::collections::{BTreeMap, VecDeque};
@@ -22,27 +21,40 @@ use sip_core::endpoint::{self, Endpoint, Flow, Misuse, RequestId, ServerId, Sess
 use sip_core::method::Method;
 
 mod auth;
+mod blf;
 mod bridge;
 mod calls;
+mod codes;
 mod config;
 mod description;
 mod events;
+mod keypad;
+mod leg;
+mod machines;
 mod park;
+mod pickup;
+mod port;
 mod register;
 mod registrar;
+mod ring;
 mod server;
 mod service;
 pub(crate) mod sound;
+mod switch;
 mod tone;
 mod transfer;
+mod waiting;
 
-pub use config::{Config, Service, User};
+pub use config::{Config, ConnectedLine, Service, User};
+pub use keypad::Codes;
+pub use park::{Lot, ParkEvent, Parked};
 pub use registrar::Binding;
 pub use server::{Server, View};
 
 use crate::packet::{Packet, Protocol};
 use crate::world::Host;
 use calls::{Call, Kind};
+use leg::{Leg, Ring, RingId};
 use service::Attendant;
 
 /// Names a call; never reused.
@@ -63,8 +75,6 @@ pub struct CallInfo {
     pub talking: bool,
     /// The keys that the phone has pressed, if it talks to a machine: RFC 4733 events and INFO.
     pub keys: String,
-    /// The slot that the call is parked in.
-    pub slot: Option<String>,
 }
 
 /// Why the PBX does not call somebody.
@@ -94,8 +104,12 @@ pub enum Why {
     Sound,
     /// A call has rung, or lasted, as long as it may.
     Call,
-    /// A call is parked, or rings back.
-    Park,
+    /// A phone has heard a tone to its end, pressed no further key, or should have hung up.
+    Leg,
+    /// A phone has rung long enough for somebody who is connected already.
+    Ring,
+    /// Somebody has waited in a slot long enough.
+    Parked,
 }
 
 /// The PBX as a layer. After every call of a method with `now`, drain [`Pbx::poll_transmit`] and arm one timer for
@@ -112,12 +126,17 @@ pub struct Pbx {
     /// RTP ports of calls, RTCP being one above.
     by_port: BTreeMap<u16, CallId>,
     free_ports: VecDeque<SocketAddr>,
+    ports: usize,
     /// Requests of one side of a call that the other side was asked.
     relayed: BTreeMap<RequestId, ServerId>,
-    /// REFERs whose target is being called: the call, and what the transferor is still to be told.
-    transfers: BTreeMap<CallId, transfer::Transfer>,
-    lot: park::Lot,
+    /// Phones whose sound comes to us.
+    legs: BTreeMap<SessionId, Leg>,
+    leg_by_port: BTreeMap<u16, SessionId>,
+    rings: BTreeMap<RingId, Ring>,
+    parking: park::Parking<leg::Waiting>,
+    park_events: VecDeque<ParkEvent>,
     next_call: u64,
+    next_ring: u64,
     changes: u64,
     rng: ChaCha8Rng,
     out: VecDeque<Packet>,
@@ -133,8 +152,10 @@ impl Pbx {
         let mut sip = endpoint::Config::new(seed);
         sip.user_agent = concat!("denwa-lab/", env!("CARGO_PKG_VERSION")).to_owned();
         sip.allow = {
-            use Method::{Ack, Bye, Cancel, Info, Invite, Message, Notify, Options, Prack, Refer, Register, Update};
-            vec![Invite, Ack, Cancel, Bye, Options, Info, Update, Prack, Refer, Notify, Message, Register]
+            use Method::{
+                Ack, Bye, Cancel, Info, Invite, Message, Notify, Options, Prack, Refer, Register, Subscribe, Update,
+            };
+            vec![Invite, Ack, Cancel, Bye, Options, Info, Update, Prack, Message, Register, Refer, Notify, Subscribe]
         };
         sip.supported = Vec::new();
         let terms = registrar::Terms {
@@ -143,6 +164,8 @@ impl Pbx {
             max_expires: config.max_expires,
             max_contacts: config.max_contacts,
         };
+        let free_ports: VecDeque<SocketAddr> = rtp.into_iter().collect();
+        let parking = park::Parking::new(config.lots.clone());
         Self {
             endpoint: Endpoint::new(sip),
             guard: auth::Guard::new(&config, &mut rng),
@@ -152,11 +175,16 @@ impl Pbx {
             calls: BTreeMap::new(),
             by_session: BTreeMap::new(),
             by_port: BTreeMap::new(),
-            free_ports: rtp.into_iter().collect(),
+            ports: free_ports.len(),
+            free_ports,
             relayed: BTreeMap::new(),
-            transfers: BTreeMap::new(),
-            lot: park::Lot::default(),
+            legs: BTreeMap::new(),
+            leg_by_port: BTreeMap::new(),
+            rings: BTreeMap::new(),
+            parking,
+            park_events: VecDeque::new(),
             next_call: 0,
+            next_ring: 0,
             changes: 0,
             rng,
             out: VecDeque::new(),
@@ -202,8 +230,8 @@ impl Pbx {
         if self.registrar.expire(now) {
             self.changes += 1;
         }
-        self.park_due(now);
-        for call in self.calls.values_mut() {
+        let mut over = Vec::new();
+        for (id, call) in &mut self.calls {
             if let Kind::Called(attendant) | Kind::Calling(attendant) = &mut call.kind
                 && attendant.poll_timeout().is_some_and(|due| due <= now)
             {
@@ -212,9 +240,22 @@ impl Pbx {
             if call.deadline <= now {
                 // What is not over by now ends in the time that SIP gives a BYE.
                 call.deadline = now + self.config.max_talking;
-                call.give_up(now, &mut self.endpoint);
+                over.push(*id);
             }
         }
+        for id in over {
+            self.give_up(now, id);
+        }
+        let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        let legs: Vec<_> = self.legs.iter().filter(|(_, leg)| due(leg.poll_timeout())).map(|(id, _)| *id).collect();
+        let rings: Vec<_> = self.rings.iter().filter(|(_, ring)| due(ring.poll_timeout())).map(|(id, _)| *id).collect();
+        for leg in legs {
+            self.leg_due(now, leg);
+        }
+        for ring in rings {
+            self.ring_due(now, ring);
+        }
+        self.come_back(now);
         self.settle(now);
     }
 
@@ -230,12 +271,14 @@ impl Pbx {
         let calls = self.calls.values().flat_map(|call| {
             let sound = match &call.kind {
                 Kind::Called(attendant) | Kind::Calling(attendant) => attendant.poll_timeout(),
-                Kind::Bridge(_) | Kind::Alone(_) => None,
+                Kind::Bridge(_) | Kind::Legs => None,
             };
             [sound.map(|due| (due, Why::Sound)), Some((call.deadline, Why::Call))].into_iter().flatten()
         });
-        let park = self.lot.deadline().map(|due| (due, Why::Park));
-        sip.into_iter().chain(binding).chain(calls).chain(park).min_by_key(|(due, _)| *due)
+        let legs = self.legs.values().filter_map(|leg| Some((leg.poll_timeout()?, Why::Leg)));
+        let rings = self.rings.values().filter_map(|ring| Some((ring.poll_timeout()?, Why::Ring)));
+        let parked = self.parking.poll_timeout().map(|due| (due, Why::Parked));
+        sip.into_iter().chain(binding).chain(calls).chain(legs).chain(rings).chain(parked).min_by_key(|(due, _)| *due)
     }
 
     /// Who is registered where, by user name.
@@ -249,10 +292,16 @@ impl Pbx {
             id: *id,
             from: call.from.clone(),
             to: call.to.clone(),
-            talking: call.is_talking(),
+            talking: call.is_talking(&self.legs),
             keys: call.keys().to_owned(),
-            slot: self.lot.slot_of(*id),
         })
+    }
+
+    /// Whether there is no call, nobody waits in a slot, and nothing is left of those who did.
+    pub fn is_idle(&self) -> bool {
+        let nobody = self.calls.is_empty() && self.legs.is_empty() && self.rings.is_empty();
+        let ports = self.leg_by_port.is_empty() && self.by_port.is_empty() && self.free_ports.len() == self.ports;
+        nobody && ports && self.by_session.is_empty() && self.parking.all().next().is_none()
     }
 
     /// Grows whenever bindings or calls may look different.
@@ -286,10 +335,10 @@ impl Pbx {
 
     /// Ends a call, on both sides. False when there is none of that name.
     pub fn hang_up(&mut self, now: Instant, id: CallId) -> bool {
-        let Some(call) = self.calls.get_mut(&id) else { return false };
-        call.give_up(now, &mut self.endpoint);
+        let known = self.calls.contains_key(&id);
+        self.give_up(now, id);
         self.settle(now);
-        true
+        known
     }
 }
 

@@ -1,4 +1,4 @@
-//! A far phone that a test tells what to do: one account, one call at a time, G.711 and keys.
+//! A far phone that a test tells what to do: one account, one call and one more that waits, G.711 and keys.
 //!
 //! It stands on the same [`Endpoint`] and `sdp` as the real phone, and on sound of its own: a sine that it sends, and what
 //! it heard. See `tests/` of this crate for whole scenarios.
@@ -10,7 +10,11 @@ use bytes::Bytes;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use sdp::{Agreed, Codec, Direction, History, Local, SessionDescription};
-use sip_core::endpoint::{AccountConfig, AccountId, Config, Endpoint, Flow, Invite, Misuse, SessionId, Transport};
+use sip_core::endpoint::{
+    AccountConfig, AccountId, Config, Endpoint, Flow, Headers, Invite, Misuse, SessionId, Transport,
+};
+use sip_core::header::Name;
+use sip_core::message::Request;
 use sip_core::method::Method;
 use sip_core::status::StatusCode;
 use sip_core::uri::{Host as UriHost, SipUri, Uri};
@@ -32,6 +36,8 @@ pub enum Manner {
     Ring,
     /// Refuses with this status, 300 to 699.
     Refuse(u16),
+    /// Says that it has moved to that number: 302.
+    Redirect(u32),
 }
 
 /// Who a phone is.
@@ -122,12 +128,21 @@ pub struct Phone {
     standing: Standing,
     line: Line,
     leg: Option<Leg>,
+    /// The call that waits beside the current one.
+    waiting: Option<(Line, Leg)>,
+    /// How its REFERs went, as it was told.
+    reports: Vec<String>,
+    /// The last INVITE that came.
+    invited: Option<Request>,
+    /// Why the last call ended, as the other side said.
+    reasons: Vec<String>,
     rng: ChaCha8Rng,
 }
 
 #[derive(Debug)]
 struct Leg {
     session: SessionId,
+    rtp_port: u16,
     history: History,
     /// What we want; the other side may want less.
     wish: Direction,
@@ -155,7 +170,19 @@ impl Phone {
         account.password = Some(config.password.clone());
         account.transport = Some(transport(config.protocol));
         let account = endpoint.add_account(account);
-        Self { config, endpoint, account, standing: Standing::Away, line: Line::Idle, leg: None, rng }
+        Self {
+            config,
+            endpoint,
+            account,
+            standing: Standing::Away,
+            line: Line::Idle,
+            leg: None,
+            waiting: None,
+            reports: Vec::new(),
+            invited: None,
+            reasons: Vec::new(),
+            rng,
+        }
     }
 
     /// Registers.
@@ -175,13 +202,88 @@ impl Phone {
         let mut history = History::new(self.rng.next_u64());
         let offer = sdp::offer(&self.local(), Direction::SendRecv, &history);
         history.record(&offer);
-        self.invite(now, number, history, Some(offer));
+        self.invite(now, number, history, Some(offer), Vec::new());
+    }
+
+    /// Calls a number with further header fields.
+    pub fn dial_with(&mut self, now: Instant, number: &str, headers: Headers) {
+        let mut history = History::new(self.rng.next_u64());
+        let offer = sdp::offer(&self.local(), Direction::SendRecv, &history);
+        history.record(&offer);
+        self.invite(now, number, history, Some(offer), headers);
     }
 
     /// Calls a number and lets the other side make the offer; its answer goes into the ACK (RFC 3261 §13.2.1).
     pub fn dial_without_offer(&mut self, now: Instant, number: &str) {
         let history = History::new(self.rng.next_u64());
-        self.invite(now, number, history, None);
+        self.invite(now, number, history, None, Vec::new());
+    }
+
+    /// Calls a second number while the first call waits; [`Phone::swap`] changes between them.
+    pub fn dial_second(&mut self, now: Instant, number: &str) {
+        if let Some(leg) = self.leg.take() {
+            self.waiting = Some((self.line, leg));
+        }
+        self.dial(now, number);
+    }
+
+    /// The call that waits becomes the current one, and the other way round.
+    pub fn swap(&mut self) {
+        if let Some((line, leg)) = self.waiting.take() {
+            let old = std::mem::replace(&mut self.line, line);
+            self.waiting = self.leg.replace(leg).map(|leg| (old, leg));
+        }
+    }
+
+    /// Hands the current call over to a number: REFER (RFC 3515). `headers`: those of Refer-To, escaped (RFC 3261 §19.1.1).
+    pub fn refer(&mut self, now: Instant, number: &str, headers: &str) {
+        let Some(session) = self.leg.as_ref().map(|leg| leg.session) else { return };
+        let mark = if headers.is_empty() { "" } else { "?" };
+        let target = format!("<{}{mark}{headers}>", address(number, self.config.registrar));
+        self.send_refer(now, session, target);
+    }
+
+    /// Hands the call that waits over to whom the current call is with, even while they ring: REFER with Replaces
+    /// (RFC 3891).
+    pub fn refer_to_current(&mut self, now: Instant, number: &str) {
+        let sessions = self.waiting.as_ref().zip(self.leg.as_ref()).map(|((_, first), second)| (first, second));
+        let Some((first, second)) = sessions.map(|(first, second)| (first.session, second.session)) else { return };
+        let Some(replaces) = self.endpoint.replaces_value(second, false) else { return };
+        let Uri::Sip(target) = address(number, self.config.registrar) else { return };
+        let target = format!("<{}>", target.with_header("Require", "replaces").with_header("Replaces", &replaces));
+        self.send_refer(now, first, target);
+    }
+
+    fn send_refer(&mut self, now: Instant, session: SessionId, refer_to: String) {
+        let by = format!("<{}>", address(&self.config.user, self.config.registrar));
+        let headers = vec![(Name::ReferTo, refer_to), (Name::ReferredBy, by)];
+        let _ = self.endpoint.request(now, session, Method::Refer, headers, None);
+        self.settle(now);
+    }
+
+    /// The Replaces value that asks the PBX to put a call in the place of the current one.
+    pub fn replaces_value(&self) -> Option<String> {
+        self.endpoint.replaces_value(self.leg.as_ref()?.session, false)
+    }
+
+    /// How its REFERs went, as it was told by NOTIFY: `100 Trying`, `200 OK`.
+    pub fn reports(&self) -> &[String] {
+        &self.reports
+    }
+
+    /// The last INVITE that came out of any call.
+    pub fn invited_with(&self) -> Option<&Request> {
+        self.invited.as_ref()
+    }
+
+    /// Why the last call that the other side ended was ended, as it said (RFC 3326).
+    pub fn reasons(&self) -> &[String] {
+        &self.reasons
+    }
+
+    /// Where the call stands that waits.
+    pub fn waiting_line(&self) -> Option<Line> {
+        self.waiting.as_ref().map(|(line, _)| *line)
     }
 
     /// Answers the call that rings.
@@ -246,6 +348,21 @@ impl Phone {
         }
     }
 
+    /// Its user name.
+    pub fn user(&self) -> &str {
+        &self.config.user
+    }
+
+    /// The tone that it sends, in Hz.
+    pub fn hertz(&self) -> f32 {
+        self.config.hertz
+    }
+
+    /// Changes what it does when it is called from now on.
+    pub fn set_manner(&mut self, manner: Manner) {
+        self.config.manner = manner;
+    }
+
     /// Where the registration stands.
     pub fn standing(&self) -> Standing {
         self.standing
@@ -286,9 +403,17 @@ impl Phone {
         self.leg.as_ref().map_or("", |leg| leg.voice.keys())
     }
 
-    fn invite(&mut self, now: Instant, number: &str, history: History, offer: Option<SessionDescription>) {
+    fn invite(
+        &mut self,
+        now: Instant,
+        number: &str,
+        history: History,
+        offer: Option<SessionDescription>,
+        headers: Headers,
+    ) {
         let mut invite = Invite::new(address(number, self.config.registrar));
         invite.account = Some(self.account);
+        invite.headers = headers;
         invite.offer = offer.as_ref().map(|offer| offer.to_string().into());
         let session = self.endpoint.invite(now, invite);
         let mut leg = self.new_leg(session, history);
@@ -315,13 +440,29 @@ impl Phone {
     }
 
     fn rtp(&self) -> SocketAddr {
-        SocketAddr::new(self.config.here.ip(), self.config.rtp_port)
+        // The call that waits keeps its port.
+        let first = self.config.rtp_port;
+        let free = self.waiting.as_ref().is_none_or(|(_, leg)| leg.rtp_port != first);
+        let port = self.leg.as_ref().map_or(if free { first } else { first + 2 }, |leg| leg.rtp_port);
+        SocketAddr::new(self.config.here.ip(), port)
     }
 
     fn new_leg(&mut self, session: SessionId, history: History) -> Leg {
         let voice = Voice::new(self.rtp(), self.config.hertz, &mut self.rng);
         let wish = Direction::SendRecv;
-        Leg { session, history, wish, offered: None, asked: None, agreed: None, answer_at: None, other: None, voice }
+        let rtp_port = self.rtp().port();
+        Leg {
+            session,
+            rtp_port,
+            history,
+            wish,
+            offered: None,
+            asked: None,
+            agreed: None,
+            answer_at: None,
+            other: None,
+            voice,
+        }
     }
 }
 
@@ -355,7 +496,9 @@ impl Leg {
 impl Host for Phone {
     fn handle_packet(&mut self, now: Instant, packet: Packet) {
         if packet.to.port() != self.config.here.port() {
-            if let Some(leg) = self.leg.as_mut().filter(|_| packet.to.port() == self.config.rtp_port) {
+            let waiting = self.waiting.as_mut().map(|(_, leg)| leg);
+            let mut legs = self.leg.iter_mut().chain(waiting);
+            if let Some(leg) = legs.find(|leg| packet.to.port() == leg.rtp_port) {
                 leg.voice.handle_packet(&packet);
             }
             return;
@@ -370,6 +513,9 @@ impl Host for Phone {
 
     fn handle_timeout(&mut self, now: Instant) {
         self.endpoint.handle_timeout(now);
+        if let Some((_, leg)) = &mut self.waiting {
+            leg.voice.handle_timeout(now);
+        }
         if let Some(leg) = &mut self.leg {
             leg.voice.handle_timeout(now);
             if leg.answer_at.is_some_and(|due| due <= now) {
@@ -388,7 +534,8 @@ impl Host for Phone {
                 _ => Packet::udp(from, to, transmit.bytes),
             });
         }
-        self.leg.as_mut()?.voice.poll_transmit()
+        let waiting = self.waiting.as_mut().map(|(_, leg)| leg);
+        self.leg.iter_mut().chain(waiting).find_map(|leg| leg.voice.poll_transmit())
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -396,7 +543,8 @@ impl Host for Phone {
         let leg = self.leg.as_ref();
         let voice = leg.and_then(|leg| leg.voice.poll_timeout());
         let answer = leg.and_then(|leg| leg.answer_at);
-        sip.into_iter().chain(voice).chain(answer).min()
+        let waiting = self.waiting.as_ref().and_then(|(_, leg)| leg.voice.poll_timeout());
+        sip.into_iter().chain(waiting).chain(voice).chain(answer).min()
     }
 
     fn why(&self) -> String {

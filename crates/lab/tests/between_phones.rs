@@ -1,4 +1,4 @@
-//! Calls from one phone to another: sound flows directly, everything else through the PBX.
+//! Calls from one phone to another with direct media: sound flows directly, everything else through the PBX.
 
 mod common;
 
@@ -21,7 +21,7 @@ fn two(seed: u64, manner: Manner) -> Two {
     let mut world = World::new(seed);
     let alice = phone(&mut world, config("1001"));
     let named = User::new("secret1001").display_name("Alice \"A\"");
-    let pbx = pbx(&mut world, Config::default().user_with("1001", named));
+    let pbx = pbx(&mut world, Config::default().direct_media().user_with("1001", named));
     let bob = phone(&mut world, PhoneConfig { manner, hertz: 1_000.0, ..config("1002") });
     for phone in [alice, bob] {
         register(&mut world, phone);
@@ -122,7 +122,7 @@ fn an_info_is_asked_of_the_other_side() {
 fn all_phones_of_a_user_ring_and_the_first_to_answer_has_the_call() {
     let mut world = World::new(11);
     let alice = phone(&mut world, config("1001"));
-    let pbx = pbx(&mut world, Config::default());
+    let pbx = pbx(&mut world, Config::default().direct_media());
     let desk = phone(&mut world, PhoneConfig { manner: Manner::Ring, ..config("1002") });
     let mobile = world.add(
         "mobile",
@@ -148,7 +148,7 @@ fn all_phones_of_a_user_ring_and_the_first_to_answer_has_the_call() {
 fn a_phone_on_tcp_is_called_along_its_connection() {
     let mut world = World::new(12);
     let alice = phone(&mut world, config("1001"));
-    let pbx = pbx(&mut world, Config::default());
+    let pbx = pbx(&mut world, Config::default().direct_media());
     let bob = phone(&mut world, PhoneConfig { protocol: Protocol::Tcp, ..config("1002") });
     for phone in [alice, bob] {
         register(&mut world, phone);

@@ -34,7 +34,7 @@ async fn already_while_the_consultation_rings() {
 #[tokio::test]
 async fn an_exchange_that_strips_it() {
     let name: sip_core::header::Name = "User-to-User".parse().unwrap();
-    let mut trio = Trio::with(Config::default().strips([name]), |account| account).await;
+    let mut trio = Trio::with(Config::default().strip([name]), |account| account).await;
     let (to, options) = (trio.uri("1003"), TransferOptions::default().context(record()));
     let (done, ring) = tokio::join!(trio.ours.transfer_with(to, options), incoming(&mut trio.target.events));
     done.unwrap();

@@ -9,9 +9,9 @@ use tokio::sync::mpsc;
 
 /// The slot as the PBX itself sees it.
 fn slot(trio: &Trio) -> String {
-    let parked = |view: &lab::pbx::View| view.calls.iter().any(|call| call.slot.is_some());
+    let parked = |view: &lab::pbx::View| !view.parked.is_empty();
     assert!(trio.server.wait_for(Duration::from_secs(5), parked), "nobody is parked");
-    trio.server.calls().into_iter().find_map(|call| call.slot).unwrap()
+    trio.server.parked().into_iter().next().unwrap().slot
 }
 
 async fn with_callback(config: Config) -> (Trio, mpsc::UnboundedReceiver<denwa::CallId>) {
@@ -38,7 +38,7 @@ async fn park_and_take_it_elsewhere() {
     within("the slot's answer", taken.answered()).await.unwrap();
     trio.handed_over(&taken).await;
     change(&mut trio.target.events, taken.id(), |change| is_named(change, "1001")).await;
-    assert!(trio.server.calls().iter().all(|call| call.slot.is_none()), "the slot is free");
+    assert!(trio.server.parked().is_empty(), "the slot is free");
 }
 
 #[tokio::test]

@@ -51,9 +51,26 @@ async fn a_call_that_rings_elsewhere_is_taken() {
     let taken = third.me.pick_up_ringing("1002").await.unwrap();
     within("the pick-up", taken.answered()).await.unwrap();
     within("the caller's answer", theirs.answered()).await.unwrap();
-    assert_eq!(within("the CANCEL", ring.ended()).await, EndReason::AnsweredElsewhere);
+    // As Asterisk does it, the CANCEL does not say that somebody else has it.
+    assert_eq!(within("the CANCEL", ring.ended()).await, EndReason::Cancelled);
     received(&theirs, 10).await;
     received(&taken, 10).await;
+}
+
+/// 650 rings at 1002 and 1003.
+#[tokio::test]
+async fn a_call_that_another_phone_of_the_group_answers() {
+    let server = pbx();
+    let customer = party("1001", &server, |account| account).await;
+    let mut first = party("1002", &server, |account| account).await;
+    let mut second = party("1003", &server, |account| account).await;
+    let theirs = customer.me.dial(uri("650", server.addr())).await.unwrap();
+    let ring = incoming(&mut first.events).await;
+    let call = within("the ACK", incoming(&mut second.events).await.answer()).await.unwrap();
+    within("the caller's answer", theirs.answered()).await.unwrap();
+    assert_eq!(within("the CANCEL", ring.ended()).await, EndReason::AnsweredElsewhere);
+    received(&theirs, 10).await;
+    received(&call, 10).await;
 }
 
 #[tokio::test]

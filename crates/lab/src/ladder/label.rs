@@ -36,6 +36,39 @@ fn sip(text: &str) -> Option<String> {
         let method = header(text, "cseq").and_then(|value| value.split_whitespace().nth(1)).unwrap_or("?");
         return Some(format!("{status} ({method})"));
     }
+    if let Some(more) = told(text, first) {
+        return Some(more);
+    }
+    plain(first)
+}
+
+/// What a request within a call tells beside its name: who is there, where to go, how it went.
+fn told(text: &str, first: &str) -> Option<String> {
+    let label = plain(first)?;
+    let method = first.split(' ').next()?;
+    let within = header(text, "to").is_some_and(|to| to.contains("tag="));
+    let more = match method {
+        "UPDATE" | "INVITE" if within => format!("is {}", user(header(text, "p-asserted-identity")?)),
+        "REFER" => {
+            let to = header(text, "refer-to")?;
+            format!("to {}{}", user(to), if to.contains("Replaces") { " replacing" } else { "" })
+        }
+        "NOTIFY" => match text.split_once("\r\n\r\n")?.1 {
+            fragment if fragment.starts_with("SIP/2.0 ") => fragment.lines().next()?[8..].to_owned(),
+            body => body.split_once("<state>").and_then(|(_, rest)| Some(rest.split_once('<')?.0.to_owned()))?,
+        },
+        _ => return None,
+    };
+    Some(format!("{label} · {more}"))
+}
+
+/// The user of an address.
+fn user(address: &str) -> &str {
+    let from = address.find("sip:").map_or(0, |at| at + 4);
+    address[from..].split(['@', '>', ';', '?']).next().unwrap_or_default()
+}
+
+fn plain(first: &str) -> Option<String> {
     let mut words = first.split(' ');
     let (method, uri, version) = (words.next()?, words.next()?, words.next()?);
     if version != "SIP/2.0" {

@@ -6,14 +6,11 @@
 //!     │ a branch answers: the others are cancelled        │ all refuse, or the caller gives up
 //!     ▼                                                    ▼
 //!  Talking: what one side asks, the other is asked ───────► Over: what still lives is hung up
-//!     ▲
-//!  Joining: two sides that talked with others: one is asked for an offer, which the other answers (RFC 3725 §4.3)
 //! ```
 
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use bytes::Bytes;
 use sip_core::endpoint::{Endpoint, Headers, Invite, OfferId, SessionEvent, SessionId};
 use sip_core::header::Name;
 use sip_core::message::Fields;
@@ -27,10 +24,6 @@ pub(super) struct Bridge {
     caller: SessionId,
     /// What the caller is told about the callee.
     identity: Headers,
-    /// What the caller offered.
-    offer: Option<Bytes>,
-    /// Whether the two came together in another way than one calling the other.
-    joined: bool,
     state: State,
 }
 
@@ -43,29 +36,11 @@ enum State {
         forked: bool,
         late: bool,
     },
-    /// The caller has talked before, or waits for the answer to its INVITE; its new partner brings the offer.
-    Joining {
-        partner: SessionId,
-        step: Step,
-    },
     Talking {
         callee: SessionId,
         exchange: Exchange,
     },
     Over,
-}
-
-/// How far a join is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    /// The partner is called, without an offer, or was called by somebody else before.
-    Called,
-    /// The partner was asked for an offer, by a re-INVITE.
-    Asked,
-    /// The caller has the partner's offer.
-    Offered,
-    /// The caller's INVITE brought an offer, which the partner has.
-    Brought,
 }
 
 /// An offer on its way from one side to the other. One at a time, as on one dialog (RFC 3264 §4).
@@ -95,71 +70,16 @@ impl Bridge {
     ) -> (Self, Vec<SessionId>) {
         let forked = invites.len() > 1;
         let late = invites.iter().any(|invite| invite.offer.is_none());
-        let offer = invites.first().and_then(|invite| invite.offer.clone());
         let branches: Vec<SessionId> = invites.into_iter().map(|invite| endpoint.invite(now, invite)).collect();
         let ringing = branches.iter().copied().collect();
         (
             Self {
                 caller,
                 identity,
-                offer,
-                joined: false,
                 state: State::Ringing { branches: ringing, best: None, told: None, forked, late },
             },
             branches,
         )
-    }
-
-    /// Joins somebody who talks with one who is being called, without an offer.
-    pub(super) fn with_called(caller: SessionId, partner: SessionId) -> Self {
-        Self::joining_to(caller, Headers::new(), State::Joining { partner, step: Step::Called })
-    }
-
-    /// Joins two who talk with others.
-    pub(super) fn with_talking(now: Instant, endpoint: &mut Endpoint, caller: SessionId, partner: SessionId) -> Self {
-        let state = match endpoint.offer(now, partner, None) {
-            Ok(()) => State::Joining { partner, step: Step::Asked },
-            Err(misuse) => {
-                tracing::debug!(%misuse, "two calls could not be joined");
-                cancel(now, endpoint, [caller, partner], Vec::new());
-                State::Over
-            }
-        };
-        Self::joining_to(caller, Headers::new(), state)
-    }
-
-    fn joining_to(caller: SessionId, identity: Headers, state: State) -> Self {
-        Self { caller, identity, offer: None, joined: true, state }
-    }
-
-    /// Joins a new caller, whose INVITE is not answered yet, with somebody who waits.
-    pub(super) fn with_waiting(
-        now: Instant,
-        endpoint: &mut Endpoint,
-        caller: SessionId,
-        offer: Bytes,
-        identity: Headers,
-        partner: SessionId,
-    ) -> Self {
-        let state = match endpoint.offer(now, partner, Some(offer)) {
-            Ok(()) => State::Joining { partner, step: Step::Brought },
-            Err(misuse) => {
-                tracing::debug!(%misuse, "a call could not be taken out of its slot");
-                told(endpoint.refuse(now, caller, StatusCode::SERVER_INTERNAL_ERROR, Vec::new()));
-                State::Over
-            }
-        };
-        Self::joining_to(caller, identity, state)
-    }
-
-    /// What the caller offered, as long as it rings.
-    pub(super) fn offer(&self) -> Option<Bytes> {
-        self.offer.clone()
-    }
-
-    /// Whether the two came together in another way than one calling the other.
-    pub(super) fn is_joined(&self) -> bool {
-        self.joined
     }
 
     /// Both sides are connected.
@@ -167,22 +87,12 @@ impl Bridge {
         matches!(self.state, State::Talking { .. })
     }
 
-    /// The one that called first.
-    pub(super) fn caller(&self) -> SessionId {
-        self.caller
-    }
-
-    /// The branches that ring.
-    pub(super) fn ringing(&self) -> Vec<SessionId> {
-        match &self.state {
-            State::Ringing { branches, .. } => branches.iter().copied().collect(),
-            State::Joining { .. } | State::Talking { .. } | State::Over => Vec::new(),
+    /// The two sides, when they are connected and nothing is being negotiated between them.
+    pub(super) fn sides(&self) -> Option<(SessionId, SessionId)> {
+        match self.state {
+            State::Talking { callee, exchange: Exchange::Idle } => Some((self.caller, callee)),
+            State::Talking { .. } | State::Ringing { .. } | State::Over => None,
         }
-    }
-
-    /// Its sessions belong to others now.
-    pub(super) fn dissolve(&mut self) {
-        self.state = State::Over;
     }
 
     /// The other side of a connected session.
@@ -190,7 +100,7 @@ impl Bridge {
         match self.state {
             State::Talking { callee, .. } if session == self.caller => Some(callee),
             State::Talking { callee, .. } if session == callee => Some(self.caller),
-            State::Talking { .. } | State::Ringing { .. } | State::Joining { .. } | State::Over => None,
+            State::Talking { .. } | State::Ringing { .. } | State::Over => None,
         }
     }
 
@@ -201,9 +111,7 @@ impl Bridge {
                 cancel(now, endpoint, branches, Vec::new());
                 told(endpoint.refuse(now, self.caller, StatusCode::TEMPORARILY_UNAVAILABLE, Vec::new()));
             }
-            State::Talking { callee: partner, .. } | State::Joining { partner, .. } => {
-                cancel(now, endpoint, [self.caller, partner], Vec::new());
-            }
+            State::Talking { callee, .. } => cancel(now, endpoint, [self.caller, callee], Vec::new()),
             State::Over => {}
         }
     }
@@ -215,59 +123,8 @@ impl Bridge {
             State::Talking { callee, .. } if session == self.caller || session == *callee => {
                 self.talking(now, endpoint, session, event);
             }
-            State::Joining { partner, .. } if session == self.caller || session == *partner => {
-                self.joining(now, endpoint, session, event);
-            }
             // The branches that lost, and both sides at the end: only their ends still come.
-            State::Talking { .. } | State::Joining { .. } | State::Over => {}
-        }
-    }
-
-    fn joining(&mut self, now: Instant, endpoint: &mut Endpoint, session: SessionId, event: SessionEvent) {
-        let State::Joining { partner, step } = &mut self.state else { return };
-        let (caller, partner) = (self.caller, *partner);
-        match event {
-            // The partner's offer, in the 2xx to its INVITE or re-INVITE: its ACK waits for the caller's answer.
-            SessionEvent::Answered { sdp: Some(sdp), .. } if session == partner && *step == Step::Called => {
-                self.bring(now, endpoint, sdp);
-            }
-            SessionEvent::OfferAnswered { sdp: Some(sdp), .. } if session == partner && *step == Step::Asked => {
-                self.bring(now, endpoint, sdp);
-            }
-            SessionEvent::OfferAnswered { sdp: Some(sdp), .. } if session == caller && *step == Step::Offered => {
-                told(endpoint.answer_late(now, partner, sdp));
-                self.state = State::Talking { callee: partner, exchange: Exchange::Idle };
-            }
-            SessionEvent::OfferAnswered { sdp, .. } if session == partner && *step == Step::Brought => {
-                told(endpoint.accept(now, caller, sdp, self.identity.clone()));
-                self.state = State::Talking { callee: partner, exchange: Exchange::Idle };
-            }
-            SessionEvent::Offer { id, .. } => {
-                told(endpoint.refuse_offer(now, session, id, StatusCode::REQUEST_PENDING));
-            }
-            SessionEvent::Progress { .. } | SessionEvent::Acknowledged { .. } | SessionEvent::Updated { .. } => {}
-            // It has answered somebody else's offer, and was asked for one of its own because of that.
-            SessionEvent::Answered { .. } if *step == Step::Asked => {}
-            // It is gone, or what it said cannot be used.
-            _ => self.part(now, endpoint, session),
-        }
-    }
-
-    /// The caller gets the partner's offer.
-    fn bring(&mut self, now: Instant, endpoint: &mut Endpoint, sdp: Bytes) {
-        let State::Joining { partner, step } = &mut self.state else { return };
-        *step = Step::Offered;
-        let partner = *partner;
-        if endpoint.offer(now, self.caller, Some(sdp)).is_err() {
-            self.part(now, endpoint, partner);
-        }
-    }
-
-    /// A join has failed because of one side, or the other has nobody any more.
-    fn part(&mut self, now: Instant, endpoint: &mut Endpoint, gone: SessionId) {
-        if let State::Joining { partner, .. } = std::mem::replace(&mut self.state, State::Over) {
-            let left = if gone == partner { self.caller } else { partner };
-            cancel(now, endpoint, [gone, left], Vec::new());
+            State::Talking { .. } | State::Over => {}
         }
     }
 

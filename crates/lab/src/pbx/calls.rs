@@ -1,6 +1,6 @@
 //! The dial plan, and the table of calls.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -14,6 +14,8 @@ use sip_core::status::StatusCode;
 use sip_core::uri::{Host as UriHost, SipUri, Uri};
 
 use super::bridge::Bridge;
+use super::leg::{Leg, Phase, RingKind};
+use super::ring::Errand;
 use super::service::Attendant;
 use super::{Binding, CallId, Pbx, Service, description, told};
 
@@ -28,48 +30,58 @@ pub(super) struct Call {
     /// When it must have been answered, or be over.
     pub(super) deadline: Instant,
     pub(super) was_talking: bool,
+    /// Keys that were pressed for a machine before it was moved.
+    pub(super) noted: String,
 }
 
 /// Who talks to whom.
 #[derive(Debug)]
 pub(super) enum Kind {
+    /// Phones whose sound comes to us: see the legs.
+    Legs,
     Bridge(Bridge),
     /// A machine that a phone has called, or that has called a phone.
     Called(Attendant),
     Calling(Attendant),
-    /// Whoever this one talked with has gone elsewhere; it is to hang up.
-    Alone(SessionId),
 }
 
 impl Call {
-    pub(super) fn is_talking(&self) -> bool {
+    pub(super) fn is_talking(&self, legs: &BTreeMap<SessionId, Leg>) -> bool {
         match &self.kind {
+            Kind::Legs => self.alive.iter().any(|session| legs.get(session).is_some_and(Leg::is_connected)),
             Kind::Bridge(bridge) => bridge.is_talking(),
             Kind::Called(attendant) | Kind::Calling(attendant) => attendant.is_talking(),
-            Kind::Alone(_) => true,
         }
     }
 
     pub(super) fn keys(&self) -> &str {
         match &self.kind {
-            Kind::Bridge(_) | Kind::Alone(_) => "",
+            Kind::Legs => &self.noted,
+            Kind::Bridge(_) => "",
             Kind::Called(attendant) | Kind::Calling(attendant) => attendant.keys(),
         }
     }
 
     pub(super) fn give_up(&mut self, now: Instant, endpoint: &mut Endpoint) {
         match &mut self.kind {
+            Kind::Legs => {}
             Kind::Bridge(bridge) => bridge.give_up(now, endpoint),
             Kind::Called(attendant) => attendant.give_up(now, endpoint, true),
             Kind::Calling(attendant) => attendant.give_up(now, endpoint, false),
-            Kind::Alone(session) => told(endpoint.hang_up(now, *session, Vec::new())),
         }
     }
 }
 
 impl Pbx {
     /// The dial plan.
-    pub(super) fn incoming(&mut self, now: Instant, session: SessionId, request: &Request, offer: Option<Bytes>) {
+    pub(super) fn incoming(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        request: &Request,
+        offer: Option<Bytes>,
+        replaces: Option<SessionId>,
+    ) {
         let caller = match self.guard.check(now, request) {
             Ok(caller) => caller,
             Err(challenge) => return told(self.endpoint.refuse(now, session, challenge.status, challenge.headers)),
@@ -79,12 +91,42 @@ impl Pbx {
             return told(self.endpoint.refuse(now, session, StatusCode::SERVICE_UNAVAILABLE, later));
         }
         let number = dialled(request).unwrap_or_default();
-        if self.config.users.contains_key(&number) {
-            self.bridge(now, session, &caller, &number, offer, self.passed_on(request));
-        } else if self.is_slot(&number) {
-            self.retrieve(now, session, &caller, &number, offer);
-        } else if let Some(extension) = number.strip_prefix(self.config.pickup.as_str()) {
-            self.pick_up(now, session, &caller, extension, offer);
+        let picked = number.strip_prefix(PICKUP).map(str::to_owned);
+        let users = !self.users_of(&number).is_empty();
+        let waits = self.parking.is_pilot(&number) || self.parking.is_slot(&number);
+        if self.config.direct_media && self.config.users.contains_key(&number) {
+            self.bridge(now, session, &caller, &number, offer);
+        } else if users || waits || picked.is_some() || replaces.is_some() {
+            let Some(port) = self.new_port() else {
+                return told(self.endpoint.refuse(now, session, StatusCode::SERVICE_UNAVAILABLE, Vec::new()));
+            };
+            let call = self.add_call(now, &caller, &number, Kind::Legs, []);
+            let mut leg = self.new_leg(&caller, call, port);
+            leg.calls_us = true;
+            leg.phase = Phase::Asking(offer.clone());
+            let mut preferred = vec![(Name::PPreferredIdentity, String::new())];
+            self.strip(&mut preferred);
+            if let Some(identity) = request.value(&Name::PPreferredIdentity).filter(|_| !preferred.is_empty()) {
+                // RFC 3325 §6: what a trusted phone prefers is asserted.
+                identity.clone_into(&mut leg.identity);
+            }
+            let identity = leg.identity.clone();
+            self.add_leg(session, leg);
+            if let Some(replaces) = replaces {
+                self.invited_to_replace(now, session, replaces);
+            } else if let Some(number) = picked {
+                self.pick_up(now, session, &number);
+            } else if self.parking.is_pilot(&number) {
+                self.call_to_lot(now, session, &number, offer.as_ref());
+            } else if waits {
+                self.call_to_slot(now, session, &number, offer.as_ref());
+            } else {
+                let headers = relayed(request);
+                let errand = Errand { party: session, kind: RingKind::Call, number, identity, headers, report: None };
+                if let Err(status) = self.start_ring(now, errand) {
+                    self.turn_away(now, session, status, Vec::new());
+                }
+            }
         } else if let Some(service) = self.config.numbers.get(&number).copied() {
             self.attend(now, session, &caller, &number, service, offer);
         } else {
@@ -92,25 +134,13 @@ impl Pbx {
         }
     }
 
-    fn bridge(
-        &mut self,
-        now: Instant,
-        session: SessionId,
-        caller: &str,
-        callee: &str,
-        offer: Option<Bytes>,
-        passed_on: Headers,
-    ) {
+    fn bridge(&mut self, now: Instant, session: SessionId, caller: &str, callee: &str, offer: Option<Bytes>) {
         let bindings = self.registrar.bindings(callee).to_vec();
         if bindings.is_empty() {
             return told(self.endpoint.refuse(now, session, StatusCode::TEMPORARILY_UNAVAILABLE, Vec::new()));
         }
         let identity = self.identity(caller);
-        let invite = |binding| {
-            let mut invite = self.invite_to(callee, binding, identity.clone(), offer.clone());
-            invite.headers.extend(passed_on.iter().cloned());
-            invite
-        };
+        let invite = |binding| self.invite_to(callee, binding, identity.clone(), offer.clone());
         let invites: Vec<Invite> = bindings.iter().map(invite).collect();
         let asserted = asserted(&self.identity(callee));
         let (bridge, branches) = Bridge::start(now, &mut self.endpoint, session, asserted, invites);
@@ -127,12 +157,17 @@ impl Pbx {
         service: Service,
         offer: Option<Bytes>,
     ) {
+        if let Service::Redirect(number) = service {
+            let contact = vec![(Name::Contact, self.identity(&number.to_string()).to_string())];
+            return told(self.endpoint.refuse(now, session, StatusCode::MOVED_TEMPORARILY, contact));
+        }
         let Some(rtp) = self.take_port() else {
             return told(self.endpoint.refuse(now, session, StatusCode::SERVICE_UNAVAILABLE, Vec::new()));
         };
         let mut rng = self.child_rng();
         let local = description::Local::new(rtp, &mut rng);
         let mut attendant = Attendant::new(session, service, self.config.encodings.clone(), local, rng);
+        attendant.set_here(self.here);
         attendant.begin(now, &mut self.endpoint, offer);
         let id = self.add_call(now, caller, number, Kind::Called(attendant), [session]);
         self.by_port.insert(rtp.port(), id);
@@ -151,16 +186,31 @@ impl Pbx {
         let alive: BTreeSet<SessionId> = sessions.into_iter().collect();
         self.by_session.extend(alive.iter().map(|session| (*session, id)));
         let deadline = now + self.config.max_ringing;
-        let call = Call { from: from.to_owned(), to: to.to_owned(), kind, alive, deadline, was_talking: false };
+        let (from, to, noted) = (from.to_owned(), to.to_owned(), String::new());
+        let call = Call { from, to, kind, alive, deadline, was_talking: false, noted };
         self.calls.insert(id, call);
         id
     }
 
-    pub(super) fn remove_call(&mut self, id: CallId) {
-        self.transfers.remove(&id);
-        if self.lot.forget(id) {
-            self.changes += 1;
+    /// Forgets a call that nobody takes part in.
+    pub(super) fn forget_if_over(&mut self, id: CallId) {
+        if self.calls.get(&id).is_some_and(|call| call.alive.is_empty()) {
+            self.remove_call(id);
         }
+    }
+
+    /// Ends a call on all sides.
+    pub(super) fn give_up(&mut self, now: Instant, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.give_up(now, &mut self.endpoint);
+        if matches!(call.kind, Kind::Legs) {
+            for session in call.alive.clone() {
+                self.dismiss(now, session, Vec::new());
+            }
+        }
+    }
+
+    pub(super) fn remove_call(&mut self, id: CallId) {
         if let Some(Call { kind: Kind::Called(mut attendant) | Kind::Calling(mut attendant), .. }) =
             self.calls.remove(&id)
         {
@@ -170,40 +220,6 @@ impl Pbx {
             // At the end of the queue: late packets of this call then find nobody for as long as possible.
             self.free_ports.push_back(rtp);
         }
-    }
-
-    /// Sessions of one call become another call. What is left of the first goes on, or is removed when nothing is.
-    pub(super) fn regroup(
-        &mut self,
-        now: Instant,
-        names: (&str, &str),
-        kind: Kind,
-        sessions: impl IntoIterator<Item = SessionId>,
-    ) -> CallId {
-        let sessions: Vec<SessionId> = sessions.into_iter().collect();
-        for session in &sessions {
-            let Some(old) = self.by_session.get(session).copied() else { continue };
-            let empty = self.calls.get_mut(&old).is_some_and(|call| {
-                call.alive.remove(session);
-                call.alive.is_empty()
-            });
-            if empty {
-                self.remove_call(old);
-            }
-        }
-        self.changes += 1;
-        self.add_call(now, names.0, names.1, kind, sessions)
-    }
-
-    /// What of an INVITE or REFER goes along to the other side.
-    pub(super) fn passed_on(&self, request: &Request) -> Headers {
-        let names = [Name::UserToUser, Name::Diversion, Name::HistoryInfo, Name::ReferredBy, Name::AlertInfo];
-        let passes = |name: &Name| !self.config.strips.contains(name);
-        let mut headers = Headers::new();
-        for name in names.into_iter().filter(passes) {
-            headers.extend(request.values(&name).map(|value| (name.clone(), value.to_owned())));
-        }
-        headers
     }
 
     pub(super) fn take_port(&mut self) -> Option<SocketAddr> {
@@ -236,6 +252,18 @@ impl Pbx {
         invite.offer = offer;
         invite
     }
+}
+
+/// Takes a call that rings elsewhere.
+const PICKUP: &str = "*8";
+
+/// What goes along from the phone that calls to the phone that is called.
+fn relayed(request: &Request) -> Headers {
+    let names = [Name::UserToUser, Name::Diversion, Name::HistoryInfo, Name::AlertInfo, Name::CallInfo];
+    names
+        .into_iter()
+        .flat_map(|name| request.values(&name).map(|value| (name.clone(), value.to_owned())).collect::<Vec<_>>())
+        .collect()
 }
 
 /// The user of the Request-URI.

@@ -1,17 +1,19 @@
 //! What a PBX is set up with: users, numbers, bounds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use sip_core::digest::Algorithm;
 use sip_core::header::Name;
 
+use super::keypad::Codes;
+use super::park::Lot;
+
 /// The setup of a [`Pbx`](super::Pbx) or a [`Server`](super::Server).
 ///
-/// [`Config::default`] has the users 1001 to 1009, with the passwords `secret1001` to `secret1009`, and the numbers of
-/// [`Service`]. The methods add to it:
+/// [`Config::default`] has the users 1001 to 1009 and 1101 to 1103, with the passwords `secret1001` and so on, the numbers
+/// of [`Service`], two parking lots and a group. The methods add to it:
 ///
 /// ```
 /// use lab::pbx::{Config, Service};
@@ -39,27 +41,33 @@ pub struct Config {
     pub max_expires: Duration,
     /// Bindings of one user.
     pub max_contacts: usize,
-    /// Calls at one time; more are answered 503. Also the number of RTP ports of a [`Server`](super::Server).
+    /// Calls at one time; more are answered 503. A [`Server`](super::Server) has twice as many RTP ports.
     pub max_calls: usize,
     /// How long a call may ring before it is answered 480.
     pub max_ringing: Duration,
     /// How long a call may last.
     pub max_talking: Duration,
-    /// The number that parks whoever is referred to it: 700.
-    pub park_pilot: String,
-    /// The slots that calls are parked in: 701 to 720.
-    pub park_slots: RangeInclusive<u32>,
-    /// How long a call stays parked before it rings back at who parked it: 300 s.
-    pub park_timeout: Duration,
-    /// How long whoever parks is told that it is done after it is, as the slot would be spoken: 500 ms. Real exchanges take
-    /// 2.6 s.
-    pub park_announcement: Duration,
-    /// The number that takes a call which rings at another phone; an extension may follow: `*8`.
-    pub pickup: String,
-    /// Header fields that are not passed from one side to the other: what a program has to live with at many exchanges.
-    pub strips: Vec<Name>,
     /// How long a nonce is good for; a request with an older one is challenged anew with `stale=true`.
     pub nonce_lifetime: Duration,
+    /// Numbers that ring several users at once.
+    pub groups: BTreeMap<String, Vec<String>>,
+    /// Where calls are parked.
+    pub lots: Vec<Lot>,
+    /// Who has waited too long, and whom the parker does not take back, waits on instead of being hung up on.
+    pub keep_parked: bool,
+    /// How long the one who parked rings then.
+    pub come_back_ringing: Duration,
+    /// How long the target of a transfer rings, when the one who transferred is gone.
+    pub transfer_ringing: Duration,
+    /// How long the target of a `*` rings, before it is back to the first call.
+    pub consult_ringing: Duration,
+    /// How long after a REFER a phone may take to hang up.
+    pub leaving: Duration,
+    /// Header fields that do not get through to the phone that is called, nor back.
+    pub strips: BTreeSet<Name>,
+    /// Session descriptions between users pass through, so that sound flows directly. Such a call knows no feature codes
+    /// and cannot be picked up; at the first REFER the PBX takes its sound back.
+    pub direct_media: bool,
 }
 
 impl Default for Config {
@@ -71,6 +79,11 @@ impl Default for Config {
             ("604", Service::EarlyMedia),
             ("605", Service::Refuse(486)),
             ("606", Service::NoAnswer),
+            ("607", Service::NoAnswer),
+            ("613", Service::Redirect(1002)),
+            ("616", Service::NewName),
+            ("619", Service::Refer(600)),
+            ("651", Service::Refuse(403)),
         ];
         let config = Self {
             seed: [0x1a; 32],
@@ -85,22 +98,35 @@ impl Default for Config {
             max_calls: 32,
             max_ringing: Duration::from_secs(180),
             max_talking: Duration::from_secs(4 * 3600),
-            park_pilot: "700".to_owned(),
-            park_slots: 701..=720,
-            park_timeout: Duration::from_secs(300),
-            park_announcement: Duration::from_millis(500),
-            pickup: "*8".to_owned(),
-            strips: Vec::new(),
             nonce_lifetime: Duration::from_secs(300),
+            groups: BTreeMap::new(),
+            lots: vec![Lot::new("700", 701..=720), Lot::new("730", 731..=740).timeout(Duration::from_secs(8))],
+            keep_parked: false,
+            come_back_ringing: Duration::from_secs(30),
+            transfer_ringing: Duration::from_secs(30),
+            consult_ringing: Duration::from_secs(15),
+            leaving: Duration::from_secs(60),
+            strips: BTreeSet::new(),
+            direct_media: false,
         };
-        (1001..=1009).fold(config, |config, number| config.user(&number.to_string(), &format!("secret{number}")))
+        let user = |number: u32| User::new(&format!("secret{number}"));
+        let config = (1001..=1009).fold(config, |config, number| config.user_with(&number.to_string(), user(number)));
+        let guide = |number| user(number).codes(Codes::Guide);
+        let config = (1101..=1103).fold(config, |config, number| config.user_with(&number.to_string(), guide(number)));
+        ["1003", "1006"]
+            .into_iter()
+            .fold(config, |config, name| {
+                config.user_with(name, User::new(&format!("secret{name}")).connected_line(ConnectedLine::Update))
+            })
+            .group("650", ["1002", "1003"])
     }
 }
 
 impl Config {
     /// Without users and numbers.
     pub fn empty() -> Self {
-        Self { users: BTreeMap::new(), numbers: BTreeMap::new(), ..Self::default() }
+        let (users, numbers, groups) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { users, numbers, groups, lots: Vec::new(), ..Self::default() }
     }
 
     /// The same with another seed.
@@ -129,16 +155,41 @@ impl Config {
         self
     }
 
-    /// The same with calls that ring back after this time in a slot.
+    /// The same with one more number that rings several users at once.
     #[must_use]
-    pub fn park_timeout(self, timeout: Duration) -> Self {
-        Self { park_timeout: timeout, ..self }
+    pub fn group<'a>(mut self, number: &str, users: impl IntoIterator<Item = &'a str>) -> Self {
+        self.groups.insert(number.to_owned(), users.into_iter().map(str::to_owned).collect());
+        self
     }
 
-    /// The same, and these header fields are not passed on.
+    /// The same with one more parking lot, or another in place of the one of that pilot number.
     #[must_use]
-    pub fn strips(self, names: impl IntoIterator<Item = Name>) -> Self {
-        Self { strips: names.into_iter().collect(), ..self }
+    pub fn lot(mut self, lot: Lot) -> Self {
+        self.lots.retain(|other| other.pilot != lot.pilot);
+        self.lots.push(lot);
+        self
+    }
+
+    /// The same, but calls wait that long in the slots of the first lot (700), until who parked them is called back.
+    #[must_use]
+    pub fn park_timeout(mut self, timeout: Duration) -> Self {
+        if let Some(lot) = self.lots.first_mut() {
+            lot.timeout = timeout;
+        }
+        self
+    }
+
+    /// The same, but these header fields do not get through it.
+    #[must_use]
+    pub fn strip(mut self, names: impl IntoIterator<Item = Name>) -> Self {
+        self.strips.extend(names);
+        self
+    }
+
+    /// The same with sound that flows directly between phones.
+    #[must_use]
+    pub fn direct_media(self) -> Self {
+        Self { direct_media: true, ..self }
     }
 
     /// The same with services that speak only these encodings, named as in SDP: `opus`, `PCMU`, `PCMA`, and for the
@@ -159,12 +210,37 @@ pub struct User {
     pub display_name: Option<String>,
     /// The digest algorithms of the challenge, first choice first (RFC 8760 §2.4): one challenge for each.
     pub algorithms: Vec<Algorithm>,
+    /// What their keys mean to the PBX in calls with others.
+    pub codes: Codes,
+    /// How they are told whom they talk to, when that changes.
+    pub connected_line: ConnectedLine,
+}
+
+/// How a phone is told whom it talks to, when that changes: by P-Asserted-Identity (RFC 3325) in one of these.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConnectedLine {
+    /// By UPDATE without a session description when the phone has called and allows UPDATE, by re-INVITE otherwise.
+    #[default]
+    Auto,
+    /// By UPDATE, if the phone allows it.
+    Update,
+    /// By re-INVITE; before the answer, where there can be none, by UPDATE.
+    ReInvite,
+    /// Not at all.
+    Off,
 }
 
 impl User {
     /// A user challenged with MD5.
     pub fn new(password: &str) -> Self {
-        Self { password: password.to_owned(), display_name: None, algorithms: vec![Algorithm::Md5] }
+        Self {
+            password: password.to_owned(),
+            display_name: None,
+            algorithms: vec![Algorithm::Md5],
+            codes: Codes::default(),
+            connected_line: ConnectedLine::default(),
+        }
     }
 
     /// The same with a name that others see.
@@ -177,6 +253,20 @@ impl User {
     #[must_use]
     pub fn algorithms(self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         Self { algorithms: algorithms.into_iter().collect(), ..self }
+    }
+}
+
+impl User {
+    /// The same with other feature codes.
+    #[must_use]
+    pub fn codes(self, codes: Codes) -> Self {
+        Self { codes, ..self }
+    }
+
+    /// The same, told in another way whom they talk to.
+    #[must_use]
+    pub fn connected_line(self, connected_line: ConnectedLine) -> Self {
+        Self { connected_line, ..self }
     }
 }
 
@@ -202,4 +292,10 @@ pub enum Service {
     NoAnswer,
     /// Refuses with this status, 300 to 699. 605 is busy: 486.
     Refuse(u16),
+    /// Says that it has moved to that number (302). 613 has moved to 1002.
+    Redirect(u32),
+    /// Answers, says after two seconds that it is "New Name" of number 4242, and hangs up three seconds later. 616.
+    NewName,
+    /// Answers, and after a second sends the phone to that number by REFER. 619 sends it to 600.
+    Refer(u32),
 }

@@ -41,6 +41,25 @@ pub(super) struct Stream {
     pub(super) events: Vec<u8>,
     /// What we do: the mirror image of what the peer does.
     pub(super) direction: Direction,
+    /// All that was agreed, the first choice first and telephone events last.
+    pub(super) formats: Vec<Format>,
+}
+
+impl Stream {
+    /// The agreed encodings of voice.
+    pub(super) fn voices(&self) -> impl Iterator<Item = &Format> {
+        self.formats.iter().filter(|format| !format.is_telephone_event())
+    }
+
+    /// The same with another of the agreed encodings as the one to send.
+    pub(super) fn sending(&self, format: &Format) -> Self {
+        Self {
+            payload_type: format.payload_type,
+            encoding: format.encoding.clone(),
+            clock_rate: format.clock_rate,
+            ..self.clone()
+        }
+    }
 }
 
 /// Why there is no stream.
@@ -60,45 +79,93 @@ pub(super) fn answer(
     offer: &[u8],
     speaks: impl Fn(&str) -> bool,
 ) -> Result<(SessionDescription, Stream), NoStream> {
+    answer_with(local, offer, |theirs| {
+        theirs.iter().find(|format| speaks(&format.encoding)).cloned().into_iter().collect()
+    })
+}
+
+/// Answers an offer with the encodings of it that `allowed` has, in the order that they have there.
+pub(super) fn answer_from(
+    local: Local,
+    offer: &[u8],
+    allowed: &[Format],
+) -> Result<(SessionDescription, Stream), NoStream> {
+    answer_with(local, offer, |theirs| common(theirs, allowed))
+}
+
+fn answer_with(
+    local: Local,
+    offer: &[u8],
+    pick: impl Fn(&[Format]) -> Vec<Format>,
+) -> Result<(SessionDescription, Stream), NoStream> {
     let offer = sdp::parse(offer).map_err(|_| NoStream::Malformed)?;
-    let (slot, stream) = agree(&offer, speaks)?;
-    let theirs = &offer.media[slot];
-    let kept = |format: &Format| format.payload_type == stream.payload_type || format.is_telephone_event();
-    let formats: Vec<Format> = formats(theirs).into_iter().filter(kept).collect();
+    let (slot, stream) = agree(&offer, pick)?;
     let mut media: Vec<_> = offer.media.iter().map(rejected).collect();
-    media[slot] = audio(local, &theirs.proto, &formats, stream.direction);
+    media[slot] = audio(local, &offer.media[slot].proto, &stream.formats, stream.direction);
     Ok((describe(local, media), stream))
+}
+
+/// What somebody offers: the formats of their first stream that can be used.
+pub(super) fn offered(offer: &[u8]) -> Result<Vec<Format>, NoStream> {
+    let offer = sdp::parse(offer).map_err(|_| NoStream::Malformed)?;
+    agree(&offer, <[Format]>::to_vec).map(|(_, stream)| stream.formats)
+}
+
+fn common(theirs: &[Format], allowed: &[Format]) -> Vec<Format> {
+    let same = |allowed: &Format| theirs.iter().find(|format| format.same_encoding(allowed)).cloned();
+    allowed.iter().filter_map(same).collect()
 }
 
 /// Our offer, for a caller that makes none.
 pub(super) fn offer(local: Local, speaks: impl Fn(&str) -> bool) -> SessionDescription {
+    offer_of(local, &ours(speaks))
+}
+
+/// Our offer of these formats.
+pub(super) fn offer_of(local: Local, formats: &[Format]) -> SessionDescription {
+    describe(local, vec![audio(local, "RTP/AVP", formats, Direction::SendRecv)])
+}
+
+/// What can be made here.
+pub(super) fn ours(speaks: impl Fn(&str) -> bool) -> Vec<Format> {
     use sdp::Codec::{Opus, Pcma, Pcmu};
     let voices = [(96, Opus), (0, Pcmu), (8, Pcma)].map(|(number, codec)| Format::voice(number, codec));
     let known = voices.into_iter().filter(|format| speaks(&format.encoding));
-    let formats: Vec<Format> = known.chain([Format::telephone_event(101, 8_000)]).collect();
-    describe(local, vec![audio(local, "RTP/AVP", &formats, Direction::SendRecv)])
+    known.chain([Format::telephone_event(101, 8_000)]).collect()
 }
 
 /// Reads the answer to our offer.
 pub(super) fn accept(answer: &[u8], speaks: impl Fn(&str) -> bool) -> Result<Stream, NoStream> {
-    let answer = sdp::parse(answer).map_err(|_| NoStream::Malformed)?;
-    agree(&answer, speaks).map(|(_, stream)| stream)
+    let first =
+        |theirs: &[Format]| theirs.iter().find(|format| speaks(&format.encoding)).cloned().into_iter().collect();
+    accept_with(answer, first)
 }
 
-fn agree(theirs: &SessionDescription, speaks: impl Fn(&str) -> bool) -> Result<(usize, Stream), NoStream> {
+/// Reads the answer to our offer, all of it.
+pub(super) fn accept_all(answer: &[u8]) -> Result<Stream, NoStream> {
+    accept_with(answer, <[Format]>::to_vec)
+}
+
+fn accept_with(answer: &[u8], pick: impl Fn(&[Format]) -> Vec<Format>) -> Result<Stream, NoStream> {
+    let answer = sdp::parse(answer).map_err(|_| NoStream::Malformed)?;
+    agree(&answer, pick).map(|(_, stream)| stream)
+}
+
+/// `pick` chooses among the voices of a stream; none of them is no stream.
+fn agree(theirs: &SessionDescription, pick: impl Fn(&[Format]) -> Vec<Format>) -> Result<(usize, Stream), NoStream> {
     let mut failure = NoStream::NoAudio;
     for (slot, media) in theirs.media.iter().enumerate() {
         let plain = media.is("audio") && matches!(media.proto.as_str(), "RTP/AVP" | "RTP/AVPF") && media.port != 0;
         let address = theirs.connection(media).and_then(|connection| connection.ip());
         let (true, Some(address)) = (plain, address) else { continue };
-        let known = |format: &Format| !format.is_telephone_event() && speaks(&format.encoding);
-        let all = formats(media);
-        let events =
-            all.iter().filter(|format| format.is_telephone_event()).map(|format| format.payload_type).collect();
-        let Some(format) = all.into_iter().find(known) else {
+        let (events, voices): (Vec<_>, Vec<_>) = formats(media).into_iter().partition(Format::is_telephone_event);
+        let mut kept = pick(&voices);
+        let Some(first) = kept.first().cloned() else {
             failure = NoStream::NoEncoding;
             continue;
         };
+        let numbers = events.iter().map(|format| format.payload_type).collect();
+        kept.extend(events);
         // RFC 3264 §8.4: an address of zeros is a hold of old.
         let said = theirs.direction(media);
         let said = if address.is_unspecified() { said.and(Direction::SendOnly) } else { said };
@@ -107,11 +174,12 @@ fn agree(theirs: &SessionDescription, speaks: impl Fn(&str) -> bool) -> Result<(
         let stream = Stream {
             remote_rtp: SocketAddr::new(address, media.port),
             remote_rtcp: SocketAddr::new(address, rtcp.unwrap_or(media.port.wrapping_add(1))),
-            payload_type: format.payload_type,
-            encoding: format.encoding,
-            clock_rate: format.clock_rate,
-            events,
+            payload_type: first.payload_type,
+            encoding: first.encoding,
+            clock_rate: first.clock_rate,
+            events: numbers,
             direction: said.mirrored(),
+            formats: kept,
         };
         return Ok((slot, stream));
     }

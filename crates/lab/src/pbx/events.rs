@@ -11,6 +11,7 @@ use sip_core::resolve::{Lookup, Question, Resolved, Target};
 use sip_core::status::StatusCode;
 
 use super::calls::{Call, Kind};
+use super::switch::Answer;
 use super::{Pbx, told};
 use crate::packet::Packet;
 
@@ -28,8 +29,9 @@ impl Pbx {
                 _ => Packet::udp(from, to, transmit.bytes),
             });
         }
+        self.tune_in(now);
         for call in self.calls.values_mut() {
-            if call.is_talking() && !call.was_talking {
+            if call.is_talking(&self.legs) && !call.was_talking {
                 call.was_talking = true;
                 call.deadline = now + self.config.max_talking;
             }
@@ -41,14 +43,16 @@ impl Pbx {
 
     fn event(&mut self, now: Instant, event: Event) {
         match event {
-            Event::Incoming { session, request, offer, .. } => self.incoming(now, session, &request, offer),
+            Event::Incoming { session, request, offer, replaces, .. } => {
+                self.incoming(now, session, &request, offer, replaces);
+            }
             Event::Session { session, event } => self.session(now, session, event),
-            Event::Referred { id, session, request, .. } => self.referred(now, id, session, &request),
             Event::Request { id, session: None, request, flow } if request.method() == Method::Register => {
                 let (status, headers) = self.register(now, &request, flow);
                 told(self.endpoint.respond(now, id, status, headers, None));
             }
             Event::Request { id, session, request, .. } => self.request(now, id, session, &request),
+            Event::Referred { id, session, request, .. } => self.referred(now, id, session, &request),
             Event::Response { id, outcome, .. } => self.response(now, id, outcome.ok()),
             Event::Resolve { id, question } => {
                 let resolved = self.resolve(question);
@@ -59,26 +63,25 @@ impl Pbx {
     }
 
     fn session(&mut self, now: Instant, session: SessionId, event: SessionEvent) {
-        // It may bring sessions together that belonged to different calls; the event is then the new call's.
-        self.transfer_news(now, session, super::transfer::News::of(&event));
+        let ended = matches!(event, SessionEvent::Ended);
+        if self.legs.contains_key(&session) {
+            self.leg_event(now, session, event);
+            if ended
+                && let Some(id) = self.by_session.remove(&session)
+                && let Some(call) = self.calls.get_mut(&id)
+            {
+                call.alive.remove(&session);
+                self.forget_if_over(id);
+            }
+            return;
+        }
         let Some(id) = self.by_session.get(&session).copied() else { return };
         let Some(call) = self.calls.get_mut(&id) else { return };
-        let ended = matches!(event, SessionEvent::Ended);
-        let talked = call.is_talking();
         match &mut call.kind {
+            Kind::Legs => {}
             Kind::Bridge(bridge) => bridge.handle(now, &mut self.endpoint, session, event),
             Kind::Called(attendant) | Kind::Calling(attendant) => attendant.handle(now, &mut self.endpoint, event),
-            Kind::Alone(session) => {
-                if let SessionEvent::Offer { id, .. } = event {
-                    told(self.endpoint.refuse_offer(now, *session, id, StatusCode::NOT_ACCEPTABLE_HERE));
-                }
-            }
         }
-        let talks = call.is_talking();
-        if talks && !talked {
-            self.connected(now, id);
-        }
-        let Some(call) = self.calls.get_mut(&id) else { return };
         if ended {
             self.by_session.remove(&session);
             call.alive.remove(&session);
@@ -90,29 +93,25 @@ impl Pbx {
 
     /// A request within a call is asked of the other side; a machine takes what it is told.
     fn request(&mut self, now: Instant, id: ServerId, session: Option<SessionId>, request: &Request) {
+        if let Some(session) = session.filter(|session| self.legs.contains_key(session)) {
+            return match self.leg_request(now, session, request) {
+                Answer::Now(status) => told(self.endpoint.respond(now, id, status, Vec::new(), None)),
+                Answer::Ask(other) => self.ask(now, id, other, request),
+            };
+        }
         let call = session.and_then(|session| self.calls.get_mut(self.by_session.get(&session)?));
         let (Some(session), Some(call)) = (session, call) else {
             let status = StatusCode::NOT_IMPLEMENTED;
             return told(self.endpoint.respond(now, id, status, Vec::new(), None));
         };
         match &mut call.kind {
-            Kind::Bridge(bridge) => {
-                let other = bridge.other(session);
-                let body = body_of(request);
-                let headers = relayed_headers(request);
-                let asked =
-                    other.and_then(|other| self.endpoint.request(now, other, request.method(), headers, body).ok());
-                match asked {
-                    Some(asked) => drop(self.relayed.insert(asked, id)),
-                    None => {
-                        let status = StatusCode::SERVER_INTERNAL_ERROR;
-                        told(self.endpoint.respond(now, id, status, Vec::new(), None));
-                    }
+            Kind::Legs => {}
+            Kind::Bridge(bridge) => match bridge.other(session) {
+                Some(other) => self.ask(now, id, other, request),
+                None => {
+                    told(self.endpoint.respond(now, id, StatusCode::SERVER_INTERNAL_ERROR, Vec::new(), None));
                 }
-            }
-            Kind::Alone(_) => {
-                told(self.endpoint.respond(now, id, StatusCode::OK, Vec::new(), None));
-            }
+            },
             Kind::Called(attendant) | Kind::Calling(attendant) => {
                 attendant.handle_request(request);
                 let status = match request.method() {
@@ -120,6 +119,17 @@ impl Pbx {
                     _ => StatusCode::NOT_IMPLEMENTED,
                 };
                 told(self.endpoint.respond(now, id, status, Vec::new(), None));
+            }
+        }
+    }
+
+    /// Asks the other side, whose answer will be ours.
+    fn ask(&mut self, now: Instant, id: ServerId, other: SessionId, request: &Request) {
+        let (body, headers) = (body_of(request), relayed_headers(request));
+        match self.endpoint.request(now, other, request.method(), headers, body) {
+            Ok(asked) => drop(self.relayed.insert(asked, id)),
+            Err(_) => {
+                told(self.endpoint.respond(now, id, StatusCode::SERVER_INTERNAL_ERROR, Vec::new(), None));
             }
         }
     }
@@ -145,6 +155,9 @@ impl Pbx {
     /// RTP or RTCP has come for a call.
     pub(super) fn sound(&mut self, now: Instant, packet: &Packet) {
         let pair = packet.to.port() & !1;
+        if let Some(session) = self.leg_by_port.get(&pair).copied() {
+            return self.leg_sound(now, session, packet);
+        }
         let call = self.by_port.get(&pair).and_then(|id| self.calls.get_mut(id));
         if let Some(Call { kind: Kind::Called(attendant) | Kind::Calling(attendant), .. }) = call {
             if attendant.handle_packet(now, packet) {

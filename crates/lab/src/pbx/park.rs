@@ -1,225 +1,165 @@
-//! The parking lot: who waits in which slot, who takes them, and who is rung back.
+//! Parking lots: who waits in which slot, for whom, and how long. Without a word of SIP.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use sip_core::endpoint::{Headers, ReferredId, SessionId};
-use sip_core::header::Name;
-use sip_core::status::StatusCode;
+#[cfg(test)]
+mod tests;
 
-use super::bridge::Bridge;
-use super::calls::{Call, Kind};
-use super::config::Service;
-use super::{CallId, Pbx, told};
-
-/// How long a call rings back before it is given up.
-const RING_BACK: Duration = Duration::from_secs(30);
-
-/// The calls that are parked.
-#[derive(Debug, Default)]
-pub(super) struct Lot {
-    slots: BTreeMap<u32, Parked>,
-    /// Parkers that are still to be told that it is done.
-    reports: Vec<(Instant, ReferredId)>,
-    /// Branches that ring for somebody who waits, in place of who called them.
-    pub(super) ringing: BTreeMap<SessionId, SessionId>,
-}
-
-#[derive(Debug)]
-struct Parked {
-    call: CallId,
-    /// Who parked it.
-    parker: String,
-    /// When it rings back; or, when it does, when that is given up.
-    due: Instant,
-    /// The call that rings back.
-    ringing: Option<SessionId>,
+/// A parking lot: a number that parks, and slots where one waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Lot {
+    /// The number to transfer to; the PBX picks the first free slot.
+    pub pilot: String,
+    /// The numbers of the slots; calling one takes the call that waits there.
+    pub slots: RangeInclusive<u32>,
+    /// After that long the one who parked is called back.
+    pub timeout: Duration,
 }
 
 impl Lot {
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        let slots = self.slots.values().map(|parked| parked.due);
-        slots.chain(self.reports.iter().map(|(at, _)| *at)).min()
+    /// A lot with these numbers, where calls wait for 300 seconds.
+    pub fn new(pilot: &str, slots: RangeInclusive<u32>) -> Self {
+        Self { pilot: pilot.to_owned(), slots, timeout: Duration::from_secs(300) }
     }
 
-    pub(super) fn slot_of(&self, call: CallId) -> Option<String> {
-        self.slots.iter().find(|(_, parked)| parked.call == call).map(|(slot, _)| slot.to_string())
-    }
-
-    /// Nobody is in it any more. Whether somebody was.
-    pub(super) fn forget(&mut self, call: CallId) -> bool {
-        let before = self.slots.len();
-        self.slots.retain(|_, parked| parked.call != call);
-        before != self.slots.len()
+    /// The same with another time.
+    #[must_use]
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
     }
 }
 
-impl Pbx {
-    pub(super) fn is_slot(&self, number: &str) -> bool {
-        number.parse().is_ok_and(|slot| self.config.park_slots.contains(&slot))
+/// Who waits in a slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Parked {
+    /// The number of the slot.
+    pub slot: String,
+    /// The user who waits.
+    pub user: String,
+    /// The user who parked them.
+    pub parker: String,
+}
+
+/// What happened in a parking lot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ParkEvent {
+    /// A call has been parked: in `parked.slot`.
+    Parked(Parked),
+    /// Another has taken the place of the one who waited, whom the parker had called the lot for.
+    Swapped(Parked),
+    /// Nobody came in time; the parker is being called.
+    TimedOut(Parked),
+    /// The one who waited has hung up, or was called back by the parker.
+    GivenUp(Parked),
+    /// Somebody has called the slot.
+    Retrieved {
+        /// As it was parked.
+        parked: Parked,
+        /// The user who called.
+        by: String,
+    },
+}
+
+/// All slots are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Full;
+
+/// Those who wait in all lots; `T` is what the owner knows them by.
+#[derive(Debug)]
+pub(super) struct Parking<T> {
+    lots: Vec<Lot>,
+    taken: BTreeMap<String, Place<T>>,
+}
+
+#[derive(Debug)]
+struct Place<T> {
+    who: T,
+    parked: Parked,
+    until: Instant,
+}
+
+impl<T: Clone + PartialEq> Parking<T> {
+    pub(super) fn new(lots: Vec<Lot>) -> Self {
+        Self { lots, taken: BTreeMap::new() }
     }
 
-    /// Parks the party of a call for its other side.
-    pub(super) fn park(
-        &mut self,
-        now: Instant,
-        id: ReferredId,
-        parker: SessionId,
-        party: SessionId,
-    ) -> Result<(), StatusCode> {
-        let free = self.config.park_slots.clone().find(|slot| !self.lot.slots.contains_key(slot));
-        let slot = free.ok_or(StatusCode::BUSY_HERE)?;
-        let (name, parked_by) = (self.name_of(party), self.name_of(parker));
-        let attendant = self.take_over(now, party, Service::Music).ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
-        self.leave_alone(now, parker);
-        let rtp = attendant.rtp();
-        let call = self.regroup(now, (&name, &slot.to_string()), Kind::Called(attendant), [party]);
-        self.by_port.insert(rtp.port(), call);
-        let due = now + self.config.park_timeout;
-        self.lot.slots.insert(slot, Parked { call, parker: parked_by, due, ringing: None });
-        self.lot.reports.push((now + self.config.park_announcement, id));
+    /// Whether the number is that of a lot.
+    pub(super) fn is_pilot(&self, number: &str) -> bool {
+        self.lots.iter().any(|lot| lot.pilot == number)
+    }
+
+    /// Whether the number is that of a slot, taken or not.
+    pub(super) fn is_slot(&self, number: &str) -> bool {
+        number.parse().is_ok_and(|slot| self.lots.iter().any(|lot| lot.slots.contains(&slot)))
+    }
+
+    /// All numbers of all lots.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = String> {
+        self.lots
+            .iter()
+            .flat_map(|lot| std::iter::once(lot.pilot.clone()).chain(lot.slots.clone().map(|slot| slot.to_string())))
+    }
+
+    /// Puts somebody into the first free slot of the lot.
+    pub(super) fn park(&mut self, now: Instant, pilot: &str, who: T, user: &str, parker: &str) -> Result<Parked, Full> {
+        let lot = self.lots.iter().find(|lot| lot.pilot == pilot).ok_or(Full)?;
+        let mut slots = lot.slots.clone().map(|slot| slot.to_string());
+        let slot = slots.find(|slot| !self.taken.contains_key(slot)).ok_or(Full)?;
+        let parked = Parked { slot: slot.clone(), user: user.to_owned(), parker: parker.to_owned() };
+        let until = now + lot.timeout;
+        self.taken.insert(slot, Place { who, parked: parked.clone(), until });
+        Ok(parked)
+    }
+
+    /// Puts somebody back into a slot that they left, unless it is taken.
+    pub(super) fn park_again(&mut self, now: Instant, who: T, parked: &Parked) -> Result<(), Full> {
+        let number = parked.slot.parse().map_err(|_| Full)?;
+        let lot = self.lots.iter().find(|lot| lot.slots.contains(&number)).ok_or(Full)?;
+        if self.taken.contains_key(&parked.slot) {
+            return Err(Full);
+        }
+        let until = now + lot.timeout;
+        self.taken.insert(parked.slot.clone(), Place { who, parked: parked.clone(), until });
         Ok(())
     }
 
-    /// Somebody dials a slot.
-    pub(super) fn retrieve(
-        &mut self,
-        now: Instant,
-        session: SessionId,
-        caller: &str,
-        number: &str,
-        offer: Option<Bytes>,
-    ) {
-        let slot = number.parse().unwrap_or_default();
-        let parked = self.lot.slots.get(&slot).map(|parked| (parked.call, parked.ringing));
-        let (Some((call, ringing)), Some(offer)) = (parked, offer) else {
-            return told(self.endpoint.refuse(now, session, StatusCode::NOT_FOUND, Vec::new()));
-        };
-        if let Some(ringing) = ringing {
-            told(self.endpoint.hang_up(now, ringing, Vec::new()));
-        }
-        let Some((party, name)) = self.waiting(now, call) else {
-            return told(self.endpoint.refuse(now, session, StatusCode::NOT_FOUND, Vec::new()));
-        };
-        let identity = vec![(Name::PAssertedIdentity, self.identity(&name).to_string())];
-        let bridge = Bridge::with_waiting(now, &mut self.endpoint, session, offer, identity, party);
-        self.regroup(now, (caller, &name), Kind::Bridge(bridge), [session, party]);
+    /// Takes whoever waits in a slot out of it.
+    pub(super) fn take(&mut self, slot: &str) -> Option<(T, Parked)> {
+        self.taken.remove(slot).map(|place| (place.who, place.parked))
     }
 
-    /// Takes whoever is parked in a call away from its music.
-    fn waiting(&mut self, now: Instant, call: CallId) -> Option<(SessionId, String)> {
-        let Some(Call { kind: Kind::Called(attendant), from, .. }) = self.calls.get_mut(&call) else { return None };
-        attendant.let_go(now);
-        Some((attendant.session(), from.clone()))
+    /// Another waits from now on in the place of somebody.
+    pub(super) fn swap(&mut self, who: &T, with: T, user: &str) -> Option<Parked> {
+        let place = self.taken.values_mut().find(|place| place.who == *who)?;
+        place.who = with;
+        user.clone_into(&mut place.parked.user);
+        Some(place.parked.clone())
     }
 
-    /// Somebody takes a call that rings at another phone.
-    pub(super) fn pick_up(
-        &mut self,
-        now: Instant,
-        session: SessionId,
-        caller: &str,
-        extension: &str,
-        offer: Option<Bytes>,
-    ) {
-        let rings = |call: &Call| match &call.kind {
-            Kind::Bridge(bridge) => {
-                !bridge.ringing().is_empty() && (extension.is_empty() || call.to == extension) && call.to != caller
-            }
-            Kind::Called(_) | Kind::Calling(_) | Kind::Alone(_) => false,
-        };
-        let found = self.calls.iter().find(|(_, call)| rings(call)).map(|(id, _)| *id);
-        let (Some(id), Some(offer)) = (found, offer) else {
-            return told(self.endpoint.refuse(now, session, StatusCode::NOT_FOUND, Vec::new()));
-        };
-        let Some(Call { kind: Kind::Bridge(bridge), from, .. }) = self.calls.get_mut(&id) else { return };
-        let (waits, name, branches, offered) = (bridge.caller(), from.clone(), bridge.ringing(), bridge.offer());
-        let Some(offered) = offered else {
-            return told(self.endpoint.refuse(now, session, StatusCode::NOT_ACCEPTABLE_HERE, Vec::new()));
-        };
-        bridge.dissolve();
-        for branch in branches {
-            let elsewhere = "SIP;cause=200;text=\"Call completed elsewhere\"".to_owned();
-            told(self.endpoint.hang_up(now, branch, vec![(Name::Reason, elsewhere)]));
-        }
-        // Both have made an offer: each is answered with a description of ours, and then they are brought together.
-        for (session, offer, other) in [(waits, offered, caller), (session, offer, name.as_str())] {
-            let identity = vec![(Name::PAssertedIdentity, self.identity(other).to_string())];
-            match self.answer_for_nobody(&offer) {
-                Some(answer) => told(self.endpoint.accept(now, session, Some(answer), identity)),
-                None => told(self.endpoint.refuse(now, session, StatusCode::NOT_ACCEPTABLE_HERE, Vec::new())),
-            }
-        }
-        let bridge = Bridge::with_talking(now, &mut self.endpoint, waits, session);
-        self.regroup(now, (&name, caller), Kind::Bridge(bridge), [session, waits]);
+    /// Takes somebody out of the slot where they wait.
+    pub(super) fn leave(&mut self, who: &T) -> Option<Parked> {
+        let slot = self.taken.values().find(|place| place.who == *who)?.parked.slot.clone();
+        self.take(&slot).map(|(_, parked)| parked)
     }
 
-    /// An answer whose sound goes nowhere, for the moment until the other side is there.
-    fn answer_for_nobody(&mut self, offer: &[u8]) -> Option<Bytes> {
-        let discard = std::net::SocketAddr::new(self.here.ip(), 9);
-        let local = super::description::Local::new(discard, &mut self.child_rng());
-        let (answer, _) = super::description::answer(local, offer, |_| true).ok()?;
-        Some(answer.to_string().into())
+    /// Takes out whoever has waited long enough.
+    pub(super) fn poll_timed_out(&mut self, now: Instant) -> Option<(T, Parked)> {
+        let slot = self.taken.values().find(|place| place.until <= now)?.parked.slot.clone();
+        self.take(&slot)
     }
 
-    /// What is due in the lot.
-    pub(super) fn park_due(&mut self, now: Instant) {
-        let (due, later): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.lot.reports).into_iter().partition(|(at, _)| *at <= now);
-        self.lot.reports = later;
-        for (_, id) in due {
-            told(self.endpoint.report_refer(now, id, StatusCode::OK, "OK"));
-        }
-        let due: Vec<u32> =
-            self.lot.slots.iter().filter(|(_, parked)| parked.due <= now).map(|(slot, _)| *slot).collect();
-        for slot in due {
-            self.ring_back(now, slot);
-        }
+    /// When the next has waited long enough.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.taken.values().map(|place| place.until).min()
     }
 
-    /// The time in a slot is over: whoever parked the call is rung. If that was tried already, the call is cut.
-    fn ring_back(&mut self, now: Instant, slot: u32) {
-        let Some(parked) = self.lot.slots.get(&slot) else { return };
-        let (call, parker, rung) = (parked.call, parked.parker.clone(), parked.ringing);
-        let bindings = self.registrar.bindings(&parker);
-        let binding = bindings.iter().max_by_key(|binding| binding.expires_at).cloned();
-        let (None, Some(binding)) = (rung, binding) else {
-            if let Some(rung) = rung {
-                told(self.endpoint.hang_up(now, rung, Headers::new()));
-            }
-            self.lot.slots.remove(&slot);
-            if let Some(call) = self.calls.get_mut(&call) {
-                call.give_up(now, &mut self.endpoint);
-            }
-            return;
-        };
-        let name = self.calls.get(&call).map(|call| call.from.clone()).unwrap_or_default();
-        let mut invite = self.invite_to(&parker, &binding, self.identity(&name), None);
-        invite.headers.push((Name::ReferredBy, self.identity(&parker).to_string()));
-        let session = self.endpoint.invite(now, invite);
-        self.add_call(now, &name, &parker, Kind::Alone(session), [session]);
-        if let Some(parked) = self.lot.slots.get_mut(&slot) {
-            (parked.ringing, parked.due) = (Some(session), now + RING_BACK);
-        }
-    }
-
-    /// Who was rung back has answered, or refuses: then the call is cut, as exchanges do.
-    pub(super) fn ring_back_news(&mut self, now: Instant, session: SessionId, answered: bool) {
-        let found = self.lot.slots.iter().find(|(_, parked)| parked.ringing == Some(session));
-        let Some((slot, call, parker)) = found.map(|(slot, parked)| (*slot, parked.call, parked.parker.clone())) else {
-            return;
-        };
-        if !answered {
-            self.lot.slots.remove(&slot);
-            if let Some(call) = self.calls.get_mut(&call) {
-                call.give_up(now, &mut self.endpoint);
-            }
-            return;
-        }
-        if let Some((party, name)) = self.waiting(now, call) {
-            let bridge = Bridge::with_called(party, session);
-            self.regroup(now, (&name, &parker), Kind::Bridge(bridge), [party, session]);
-        }
+    /// Who waits, by slot.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Parked> {
+        self.taken.values().map(|place| &place.parked)
     }
 }

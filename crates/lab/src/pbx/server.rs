@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::{Binding, CallId, CallInfo, CannotCall, Config, Pbx, Service};
+use super::{Binding, CallId, CallInfo, CannotCall, Config, ParkEvent, Parked, Pbx, Service};
 use crate::packet::Protocol;
 
 mod sockets;
@@ -46,6 +46,8 @@ pub struct View {
     pub bindings: BTreeMap<String, Vec<Binding>>,
     /// The calls that there are, oldest first.
     pub calls: Vec<CallInfo>,
+    /// Who waits in the parking lots, by slot.
+    pub parked: Vec<Parked>,
 }
 
 impl View {
@@ -59,7 +61,7 @@ impl View {
         for (user, binding) in pbx.bindings() {
             bindings.entry(user.to_owned()).or_default().push(binding.clone());
         }
-        Self { bindings, calls: pbx.calls().collect() }
+        Self { bindings, calls: pbx.calls().collect(), parked: pbx.parked().cloned().collect() }
     }
 }
 
@@ -88,6 +90,7 @@ impl Shared {
 enum Command {
     Call { service: Service, number: String, user: String, reply: mpsc::SyncSender<Result<CallId, CannotCall>> },
     HangUp(CallId),
+    ParkEvents(mpsc::Sender<ParkEvent>),
 }
 
 impl Server {
@@ -108,7 +111,8 @@ impl Server {
         if addr.ip().is_unspecified() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "an address that phones can reach"));
         }
-        let bound = Bound::new(addr, config.max_calls)?;
+        // Two phones in each.
+        let bound = Bound::new(addr, config.max_calls.saturating_mul(2))?;
         let addr = bound.addr();
         let pbx = Pbx::new(config, addr, bound.rtp());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -141,6 +145,19 @@ impl Server {
     /// The calls that there are.
     pub fn calls(&self) -> Vec<CallInfo> {
         self.shared.view().calls.clone()
+    }
+
+    /// Who waits in the parking lots, by slot.
+    pub fn parked(&self) -> Vec<Parked> {
+        self.shared.view().parked.clone()
+    }
+
+    /// What happens in the parking lots from now on; what nobody has asked for yet comes first.
+    pub fn park_events(&self) -> mpsc::Receiver<ParkEvent> {
+        let (sender, receiver) = mpsc::channel();
+        // Without its thread the PBX says nothing.
+        let _ = self.commands.send(Command::ParkEvents(sender));
+        receiver
     }
 
     /// Waits until `done` is true of what the PBX is doing. False when that takes longer than `limit`.
@@ -194,10 +211,12 @@ impl Drop for Server {
 async fn run(mut pbx: Pbx, bound: Bound, mut inbox: UnboundedReceiver<Command>, shared: &Shared) -> io::Result<()> {
     let mut sockets = Sockets::new(bound)?;
     let mut seen = 0;
+    let mut observers: Vec<mpsc::Sender<ParkEvent>> = Vec::new();
     loop {
         let due = pbx.poll_timeout().map(|(due, _)| due);
         tokio::select! {
             command = inbox.recv() => match command {
+                Some(Command::ParkEvents(observer)) => observers.push(observer),
                 Some(command) => obey(&mut pbx, command),
                 None => return Ok(()),
             },
@@ -209,6 +228,11 @@ async fn run(mut pbx: Pbx, bound: Bound, mut inbox: UnboundedReceiver<Command>, 
         }
         while let Some(packet) = pbx.poll_transmit() {
             sockets.send(packet);
+        }
+        while !observers.is_empty()
+            && let Some(event) = pbx.poll_park_event()
+        {
+            observers.retain(|observer| observer.send(event.clone()).is_ok());
         }
         if pbx.changes() != seen {
             seen = pbx.changes();
@@ -224,6 +248,7 @@ fn obey(pbx: &mut Pbx, command: Command) {
             let _ = reply.send(pbx.call(Instant::now(), service, &number, &user));
         }
         Command::HangUp(id) => drop(pbx.hang_up(Instant::now(), id)),
+        Command::ParkEvents(_) => {}
     }
 }
 

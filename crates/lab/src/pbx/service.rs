@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rand_chacha::ChaCha8Rng;
@@ -14,6 +14,7 @@ use sip_core::status::StatusCode;
 
 use super::config::Service;
 use super::description::{self, Local, NoStream, Stream};
+use super::port::{Hears, Port};
 use super::sound::{KEYS, Sound, speaks};
 use super::told;
 use super::tone::{ANNOUNCEMENT, MUSIC, RINGING};
@@ -36,7 +37,25 @@ pub(super) struct Attendant {
     last: VecDeque<Packet>,
     keys: String,
     state: State,
+    /// Where the PBX hears SIP.
+    here: Option<SocketAddr>,
+    /// What it does by itself, and when.
+    next: Option<(Instant, Step)>,
 }
+
+/// What a machine does by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// Says that it is somebody else.
+    Rename,
+    /// Sends the phone to another number.
+    Refer,
+    HangUp,
+}
+
+/// How long after the answer, and how long after that it hangs up.
+const RENAME: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(3));
+const REFER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(2));
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -45,8 +64,6 @@ enum State {
     Talking,
     /// Our offer is in a 2xx; the ACK brings the answer.
     Offered,
-    /// Our offer is in a re-INVITE.
-    Taking,
     Over,
 }
 
@@ -69,7 +86,14 @@ impl Attendant {
             last: VecDeque::new(),
             keys: String::new(),
             state: State::Ringing,
+            here: None,
+            next: None,
         }
+    }
+
+    /// The address that its own SIP addresses name.
+    pub(super) fn set_here(&mut self, here: SocketAddr) {
+        self.here = Some(here);
     }
 
     /// The offer of a machine that calls.
@@ -84,8 +108,14 @@ impl Attendant {
                 let status = StatusCode::new(status).filter(|status| status.code() >= 300);
                 self.refuse(now, endpoint, status.unwrap_or(StatusCode::DECLINE), cause(status));
             }
+            Service::Redirect(_) => self.refuse(now, endpoint, StatusCode::TEMPORARILY_UNAVAILABLE, Vec::new()),
             Service::NoAnswer => told(endpoint.ring(now, self.session, StatusCode::RINGING, None)),
-            Service::Echo | Service::Music | Service::Announcement | Service::EarlyMedia => match offer {
+            Service::Echo
+            | Service::Music
+            | Service::Announcement
+            | Service::EarlyMedia
+            | Service::NewName
+            | Service::Refer(_) => match offer {
                 Some(offer) => self.take(now, endpoint, &offer),
                 None if self.service == Service::EarlyMedia => {
                     told(endpoint.ring(now, self.session, StatusCode::RINGING, None));
@@ -99,33 +129,6 @@ impl Attendant {
         }
     }
 
-    /// Takes somebody over who talks with somebody else: a re-INVITE, and the service's sound.
-    pub(super) fn take_over(now: Instant, endpoint: &mut Endpoint, mut attendant: Self) -> Self {
-        attendant.local.version += 1;
-        let offer = Self::offer(attendant.local, attendant.service, &attendant.encodings);
-        attendant.state = State::Taking;
-        if let Err(misuse) = endpoint.offer(now, attendant.session, Some(offer)) {
-            tracing::debug!(%misuse, "somebody could not be taken over");
-            attendant.hang_up(now, endpoint);
-        }
-        attendant
-    }
-
-    /// What it does.
-    pub(super) fn service(&self) -> Service {
-        self.service
-    }
-
-    /// Whom it talks with.
-    pub(super) fn session(&self) -> SessionId {
-        self.session
-    }
-
-    /// It is quiet from now on, and whom it talked with is somebody else's.
-    pub(super) fn let_go(&mut self, now: Instant) {
-        self.end(now);
-    }
-
     /// It has lasted too long.
     pub(super) fn give_up(&mut self, now: Instant, endpoint: &mut Endpoint, called: bool) {
         if self.state == State::Ringing && called {
@@ -136,7 +139,7 @@ impl Attendant {
     }
 
     pub(super) fn is_talking(&self) -> bool {
-        matches!(self.state, State::Talking | State::Offered | State::Taking)
+        matches!(self.state, State::Talking | State::Offered)
     }
 
     pub(super) fn rtp(&self) -> SocketAddr {
@@ -150,18 +153,24 @@ impl Attendant {
         key.is_some()
     }
 
-    /// A request within the call: an INFO may be a key, in the words that PBXs have for it.
+    /// A request within the call: an INFO may be a key.
     pub(super) fn handle_request(&mut self, request: &Request) {
-        let relay =
-            request.value(&Name::ContentType).is_some_and(|kind| kind.eq_ignore_ascii_case("application/dtmf-relay"));
-        if request.method() == Method::Info && relay {
-            let body = request.body();
-            let signal = String::from_utf8_lossy(&body).lines().find_map(|line| {
-                let (name, value) = line.split_once('=')?;
-                (name.trim() == "Signal").then(|| value.trim().chars().next())?
-            });
-            self.press(signal);
-        }
+        self.press(signal(request));
+    }
+
+    /// Its sound, for who goes on with it.
+    pub(super) fn into_port(self) -> Port {
+        let hears = match self.service {
+            Service::Echo => Hears::Echo,
+            Service::Announcement => Hears::Tune(ANNOUNCEMENT),
+            _ => Hears::Tune(MUSIC),
+        };
+        Port::adopt(self.local, self.rng, self.sound, hears)
+    }
+
+    /// What it does.
+    pub(super) fn service(&self) -> Service {
+        self.service
     }
 
     /// The keys that the phone has pressed.
@@ -178,10 +187,14 @@ impl Attendant {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.sound.as_ref().map(Sound::poll_timeout)
+        let next = self.next.map(|(due, _)| due);
+        self.sound.as_ref().map(Sound::poll_timeout).into_iter().chain(next).min()
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant, endpoint: &mut Endpoint) {
+        if let Some((_, step)) = self.next.take_if(|(due, _)| *due <= now) {
+            self.take_step(now, endpoint, step);
+        }
         let Some(sound) = &mut self.sound else { return };
         sound.handle_timeout(now);
         if sound.is_over() && self.state == State::Talking {
@@ -189,7 +202,34 @@ impl Attendant {
         }
     }
 
+    fn take_step(&mut self, now: Instant, endpoint: &mut Endpoint, step: Step) {
+        let Some(here) = self.here else { return };
+        match step {
+            Step::Rename => {
+                let headers = vec![(Name::PAssertedIdentity, format!("\"New Name\" <sip:4242@{here}>"))];
+                told(endpoint.update(now, self.session, None, headers));
+                self.next = Some((now + RENAME.1, Step::HangUp));
+            }
+            Step::Refer => {
+                let Service::Refer(number) = self.service else { return };
+                let headers = vec![
+                    (Name::ReferTo, format!("<sip:{number}@{here}>")),
+                    (Name::ReferredBy, format!("<sip:619@{here}>")),
+                ];
+                let _ = endpoint.request(now, self.session, Method::Refer, headers, None);
+            }
+            Step::HangUp => self.hang_up(now, endpoint),
+        }
+    }
+
     pub(super) fn handle(&mut self, now: Instant, endpoint: &mut Endpoint, event: SessionEvent) {
+        if matches!(event, SessionEvent::Acknowledged { .. }) && self.next.is_none() {
+            self.next = match self.service {
+                Service::NewName => Some((now + RENAME.0, Step::Rename)),
+                Service::Refer(_) => Some((now + REFER.0, Step::Refer)),
+                _ => None,
+            };
+        }
         match event {
             SessionEvent::Answered { sdp, .. } => match sdp.map(|sdp| self.accept(now, &sdp)) {
                 Some(Ok(())) => self.state = State::Talking,
@@ -201,13 +241,6 @@ impl Attendant {
                     Some(Err(_)) | None => self.hang_up(now, endpoint),
                 }
             }
-            SessionEvent::OfferAnswered { sdp, .. } if self.state == State::Taking => {
-                match sdp.map(|sdp| self.accept(now, &sdp)) {
-                    Some(Ok(())) => self.state = State::Talking,
-                    Some(Err(_)) | None => self.hang_up(now, endpoint),
-                }
-            }
-            SessionEvent::OfferRefused { .. } if self.state == State::Taking => self.hang_up(now, endpoint),
             SessionEvent::Offer { id, sdp, .. } => self.reoffered(now, endpoint, id, sdp),
             SessionEvent::Cancelled { .. }
             | SessionEvent::Bye { .. }
@@ -270,7 +303,8 @@ impl Attendant {
             Service::Music => Sound::play(now, here, stream, MUSIC, rng),
             Service::Announcement => Sound::play(now, here, stream, ANNOUNCEMENT, rng),
             Service::EarlyMedia => Sound::play(now, here, stream, RINGING, rng),
-            Service::NoAnswer | Service::Refuse(_) => None,
+            Service::NewName | Service::Refer(_) => Sound::play(now, here, stream, MUSIC, rng),
+            Service::NoAnswer | Service::Refuse(_) | Service::Redirect(_) => None,
         };
         self.sound.is_some()
     }
@@ -294,6 +328,20 @@ impl Attendant {
             self.last = sound.end(now);
         }
     }
+}
+
+/// The key of an INFO, in the words that PBXs have for it.
+pub(super) fn signal(request: &Request) -> Option<char> {
+    let relay =
+        request.value(&Name::ContentType).is_some_and(|kind| kind.eq_ignore_ascii_case("application/dtmf-relay"));
+    if request.method() != Method::Info || !relay {
+        return None;
+    }
+    let body = request.body();
+    String::from_utf8_lossy(&body).lines().find_map(|line| {
+        let (name, value) = line.split_once('=')?;
+        (name.trim() == "Signal").then(|| value.trim().chars().next())?
+    })
 }
 
 /// Whether a service speaks an encoding: the echo all, the others those that can be made here.

@@ -25,6 +25,7 @@ mod tests;
 
 pub(crate) use encoder::{Encoder, mu_law_sample, speaks};
 use reports::Reports;
+pub(super) use reports::is_rtcp;
 
 /// By their number in RFC 4733 §3.2.
 pub(crate) const KEYS: &str = "0123456789*#ABCD";
@@ -189,6 +190,11 @@ impl Sound {
             What::Play(player) if !player.over => Some(player.next),
             What::Play(_) | What::Echo(_) => None,
         }
+    }
+
+    /// What was agreed for it.
+    pub(super) fn stream(&self) -> &Stream {
+        &self.stream
     }
 
     /// The tune has ended.

@@ -32,7 +32,7 @@ const fn pause(millis: u32) -> Note {
 }
 
 /// A sequence of notes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Tune {
     notes: &'static [Note],
     repeats: bool,
@@ -93,6 +93,31 @@ pub(super) const ANNOUNCEMENT: Tune = Tune {
     ],
     repeats: false,
 };
+
+/// A slot number, spoken: 2.6 seconds that sound like nothing else here.
+pub(super) const SLOT: Tune = Tune {
+    notes: &[
+        tone(700.0, 300),
+        pause(100),
+        vowel(700.0, 1_200.0, 500),
+        pause(150),
+        vowel(300.0, 2_300.0, 500),
+        pause(150),
+        vowel(450.0, 800.0, 500),
+        pause(100),
+        tone(700.0, 300),
+    ],
+    repeats: false,
+};
+
+/// Precedes speech when a parked call is taken: 0.4 seconds.
+pub(super) const COURTESY: Tune = Tune { notes: &[tone(880.0, 400)], repeats: false };
+
+/// Something did not work: 0.6 seconds.
+pub(super) const ERROR: Tune = Tune { notes: &[tone(240.0, 600)], repeats: false };
+
+/// The busy tone of most of Europe: 425 Hz, half a second of it every second (ITU-T E.180).
+pub(super) const BUSY: Tune = Tune { notes: &[tone(425.0, 500), pause(500)], repeats: true };
 
 /// A part of full scale: -12 dB, so that nothing clips.
 const LOUDNESS: f32 = 0.25;

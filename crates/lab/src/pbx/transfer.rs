@@ -1,326 +1,246 @@
-//! REFER, as exchanges do it: the target is called, and as soon as it rings the transferor is told that all is done, and its
-//! partner waits for the target. A target that cannot be had leaves the two as they were.
+//! REFER (RFC 3515): blind transfer, attended transfer with Replaces (RFC 3891), and into a parking lot.
+//!
+//! A REFER within a call moves the *other* side of it. The one who asked is told by NOTIFY how it went and should hang up
+//! then; it is hung up on a minute after the REFER.
 
 use std::time::{Duration, Instant};
 
-use sip_core::endpoint::{Headers, ReferredId, SessionEvent, SessionId};
-use sip_core::header::{Name, Replaces};
+use sip_core::endpoint::{Headers, ReferredId, SessionId};
+use sip_core::header::Name;
 use sip_core::message::Request;
-use sip_core::method::Method;
-use sip_core::refer::{ReferTarget, refer_target};
 use sip_core::status::StatusCode;
 use sip_core::uri::Uri;
 
-use super::bridge::Bridge;
-use super::calls::{Call, Kind};
-use super::service::Attendant;
-use super::{CallId, Pbx, description, told};
+use super::leg::{At, Party, Phase, RingKind, Then};
+use super::park::ParkEvent;
+use super::tone::SLOT;
+use super::waiting::waiting_party;
+use super::{Pbx, told};
 
-/// How long a transferor may take to hang up before it is hung up on.
-const TRANSFEROR_PATIENCE: Duration = Duration::from_secs(60);
+/// As soon after a target rings, success is reported: a real PBX does not wait for the answer.
+pub(super) const REPORT_AFTER_RINGING: Duration = Duration::from_millis(20);
+/// Header fields that a Refer-To may bring along.
+const MAX_HEADERS: usize = 16;
 
-/// A REFER whose target is being called.
+/// A REFER that is told how it goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Report(ReferredId);
+
+/// What a Refer-To asks for.
 #[derive(Debug)]
-pub(super) struct Transfer {
-    refer: ReferredId,
-    transferor: SessionId,
-    /// The party that is to talk with the target.
-    party: SessionId,
-    target: SessionId,
-    names: (String, String),
-}
-
-/// What a session's event means for a transfer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum News {
-    Rings,
-    Answers,
-    Refuses(StatusCode),
-    Other,
-}
-
-impl News {
-    pub(super) fn of(event: &SessionEvent) -> Self {
-        match event {
-            SessionEvent::Progress { status, .. } if status.code() >= 180 => Self::Rings,
-            SessionEvent::Answered { .. } => Self::Answers,
-            SessionEvent::Refused { status, .. } => Self::Refuses(*status),
-            _ => Self::Other,
-        }
-    }
+struct Target {
+    number: String,
+    replaces: Option<String>,
+    /// For the INVITE.
+    headers: Headers,
 }
 
 impl Pbx {
-    /// A REFER: out of any call it is not for us; within one it is the wish of one side about the other.
+    /// A REFER has come.
     pub(super) fn referred(&mut self, now: Instant, id: ReferredId, session: Option<SessionId>, request: &Request) {
-        if let Err(status) = self.transfer(now, id, session, request) {
-            told(self.endpoint.refuse_refer(now, id, status));
-        }
-    }
-
-    fn transfer(
-        &mut self,
-        now: Instant,
-        id: ReferredId,
-        session: Option<SessionId>,
-        request: &Request,
-    ) -> Result<(), StatusCode> {
-        let transferor = session.ok_or(StatusCode::NOT_IMPLEMENTED)?;
-        let target = refer_target(request).map_err(|_| StatusCode::BAD_REQUEST)?;
-        let party = self.partner(transferor).ok_or(StatusCode::NOT_ACCEPTABLE_HERE)?;
-        let number = match &target.uri {
-            Uri::Sip(uri) => uri.user().map(|user| user.into_owned()).unwrap_or_default(),
-            _ => return Err(StatusCode::UNSUPPORTED_URI_SCHEME),
+        let Some(session) = session else {
+            return told(self.endpoint.refuse_refer(now, id, StatusCode::NOT_IMPLEMENTED));
+        };
+        let Some(target) = target_of(request) else {
+            return told(self.endpoint.refuse_refer(now, id, StatusCode::BAD_REQUEST));
+        };
+        self.adopt(now, session);
+        let other = match self.legs.get(&session).map(|leg| leg.at.clone()) {
+            Some(At::Talking(other)) => Party::Leg(other),
+            Some(At::Machine(machine)) => Party::Machine(machine),
+            _ => return told(self.endpoint.refuse_refer(now, id, StatusCode::FORBIDDEN)),
         };
         told(self.endpoint.accept_refer(now, id));
-        let replaced = target.headers.iter().find(|(name, _)| *name == Name::Replaces);
-        let outcome = match replaced.map(|(_, value)| self.replaced_session(value)) {
-            Some(None) => Err(StatusCode::CALL_DOES_NOT_EXIST),
-            Some(Some(other)) => self.hand_over(now, id, transferor, party, other),
-            None if number == self.config.park_pilot => self.park(now, id, transferor, party),
-            None => self.call_target(now, id, transferor, party, &number, &target, request),
+        let report = Report(id);
+        self.transfer(now, session, other, target, report);
+    }
+
+    fn transfer(&mut self, now: Instant, session: SessionId, other: Party, target: Target, report: Report) {
+        let Target { number, replaces, headers } = target;
+        if let Some(replaces) = replaces {
+            let status = self.replace(now, session, other, &replaces);
+            return self.report(now, &report, status);
+        }
+        let parker = self.legs.get(&session).map(|leg| leg.user.clone()).unwrap_or_default();
+        if self.parking.is_pilot(&number) {
+            return match self.park_party(now, &number, &other, &parker) {
+                Ok(_) => {
+                    let then = Then::Leave(report);
+                    self.place(session, At::Told { tune: SLOT, until: now + SLOT.length(), then });
+                }
+                Err(_) => self.report(now, &report, StatusCode::BUSY_HERE),
+            };
+        }
+        if self.parking.is_slot(&number) {
+            let Some((waiting, parked)) = self.parking.take(&number) else {
+                return self.report(now, &report, StatusCode::NOT_FOUND);
+            };
+            let by = match &other {
+                Party::Leg(other) => self.legs.get(other).map(|leg| leg.user.clone()).unwrap_or_default(),
+                Party::Machine(machine) => machine.number.clone(),
+            };
+            let waiting = waiting_party(waiting, &parked);
+            self.park_event(ParkEvent::Retrieved { parked, by });
+            self.leaves(now, session);
+            self.meet(now, other, waiting);
+            return self.report(now, &report, StatusCode::OK);
+        }
+        if self.users_of(&number).is_empty() && !self.config.numbers.contains_key(&number) {
+            return self.report(now, &report, StatusCode::NOT_FOUND);
+        }
+        self.leaves(now, session);
+        match other {
+            Party::Leg(other) => self.send_to(now, other, &number, headers, Some(report)),
+            Party::Machine(machine) => self.call_from_machine(now, machine, &number, headers, Some(report)),
+        }
+    }
+
+    /// The other side of a call takes the place of a dialog; what is reported.
+    fn replace(&mut self, now: Instant, session: SessionId, other: Party, replaces: &str) -> StatusCode {
+        let Some(replaced) = self.dialog_named(replaces).filter(|replaced| *replaced != session) else {
+            return StatusCode::CALL_DOES_NOT_EXIST;
         };
-        if let Err(status) = outcome {
-            told(self.endpoint.report_refer(now, id, status, status.default_reason()));
+        self.adopt(now, replaced);
+        let Some((at, phase)) = self.legs.get(&replaced).map(|leg| (leg.at.clone(), leg.phase.clone())) else {
+            return StatusCode::CALL_DOES_NOT_EXIST;
+        };
+        match at {
+            At::Talking(target) if other == Party::Leg(target) => return StatusCode::CALL_DOES_NOT_EXIST,
+            At::Talking(target) => self.meet(now, other, Party::Leg(target)),
+            At::Machine(machine) => self.meet(now, other, Party::Machine(machine)),
+            At::Party(id) => match other {
+                Party::Leg(other) => self.complete_ringing(now, id, other),
+                Party::Machine(machine) => self.ring_for_machine(now, id, &machine),
+            },
+            At::Parked { .. } => self.take_place(replaced, &other),
+            _ => return StatusCode::CALL_DOES_NOT_EXIST,
         }
-        Ok(())
+        self.leaves(now, session);
+        self.place(replaced, At::Over);
+        if matches!(phase, Phase::Asking(_)) {
+            let reason = vec![(Name::Reason, "Q.850;cause=16".to_owned())];
+            self.turn_away(now, replaced, StatusCode::DECLINE, reason);
+        } else {
+            self.dismiss(now, replaced, Vec::new());
+        }
+        StatusCode::OK
     }
 
-    /// Whom a session talks with, through us or with a machine of ours.
-    fn partner(&self, session: SessionId) -> Option<SessionId> {
-        match &self.calls.get(self.by_session.get(&session)?)?.kind {
-            Kind::Bridge(bridge) => bridge.other(session),
-            Kind::Called(_) | Kind::Calling(_) | Kind::Alone(_) => None,
+    /// An INVITE takes the place of a dialog (RFC 3891): the new phone goes on where the old one was.
+    pub(super) fn invited_to_replace(&mut self, now: Instant, session: SessionId, replaced: SessionId) {
+        let Some((at, phase)) = self.legs.get(&replaced).map(|leg| (leg.at.clone(), leg.phase.clone())) else {
+            return self.turn_away(now, session, StatusCode::CALL_DOES_NOT_EXIST, Vec::new());
+        };
+        match at {
+            At::Talking(other) => {
+                self.place(replaced, At::Over);
+                self.connect(now, session, other);
+                self.dismiss(now, replaced, Vec::new());
+            }
+            // A phone that rings: the call is picked up.
+            At::Branch(id) if phase == Phase::Calling => self.take_ringing(now, session, id),
+            _ => self.turn_away(now, session, StatusCode::CALL_DOES_NOT_EXIST, Vec::new()),
         }
     }
 
-    fn replaced_session(&self, value: &str) -> Option<SessionId> {
-        use sip_core::header::Header;
-        let replaces = Replaces::parse(value).ok()?;
+    /// The dialog of ours that a Replaces value names.
+    pub(super) fn dialog_named(&self, value: &str) -> Option<SessionId> {
+        let mut parts = value.split(';').map(str::trim);
+        let call_id = parts.next()?;
+        let (mut to, mut from) = (None, None);
+        for part in parts {
+            match part.split_once('=') {
+                Some((name, tag)) if name.eq_ignore_ascii_case("to-tag") => to = Some(tag),
+                Some((name, tag)) if name.eq_ignore_ascii_case("from-tag") => from = Some(tag),
+                _ => {}
+            }
+        }
+        let (to, from) = (to?, from?);
+        // RFC 3891 §3: to-tag is ours.
         self.by_session.keys().copied().find(|session| {
-            self.endpoint
-                .dialog(*session)
-                .is_some_and(|dialog| dialog.matches(replaces.call_id, replaces.local_tag, Some(replaces.remote_tag)))
+            self.endpoint.dialog(*session).is_some_and(|dialog| {
+                dialog.call_id() == call_id && dialog.local_tag() == to && dialog.remote_tag() == from
+            })
         })
     }
 
-    /// Who a session's user is to others.
-    pub(super) fn name_of(&self, session: SessionId) -> String {
-        let call = self.by_session.get(&session).and_then(|id| self.calls.get(id));
-        let Some(Call { kind, from, to, .. }) = call else { return String::new() };
-        match kind {
-            Kind::Bridge(bridge) if bridge.caller() != session => to.clone(),
-            Kind::Calling(_) => to.clone(),
-            Kind::Bridge(_) | Kind::Called(_) | Kind::Alone(_) => from.clone(),
-        }
+    /// A phone has handed its call over.
+    pub(super) fn leaves(&mut self, now: Instant, session: SessionId) {
+        self.place(session, At::Leaving { until: now + self.config.leaving });
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn call_target(
-        &mut self,
-        now: Instant,
-        id: ReferredId,
-        transferor: SessionId,
-        party: SessionId,
-        number: &str,
-        target: &ReferTarget,
-        request: &Request,
-    ) -> Result<(), StatusCode> {
-        let party_name = self.name_of(party);
-        if let Some(service) = self.config.numbers.get(number).copied() {
-            let attendant = self.take_over(now, party, service).ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
-            self.leave_alone(now, transferor);
-            let rtp = attendant.rtp();
-            let call = self.regroup(now, (&party_name, number), Kind::Called(attendant), [party]);
-            self.by_port.insert(rtp.port(), call);
-            told(self.endpoint.report_refer(now, id, StatusCode::OK, "OK"));
-            return Ok(());
-        }
-        if !self.config.users.contains_key(number) {
-            return Err(StatusCode::NOT_FOUND);
-        }
-        let bindings = self.registrar.bindings(number);
-        let binding = bindings.iter().max_by_key(|binding| binding.expires_at).cloned();
-        let binding = binding.ok_or(StatusCode::TEMPORARILY_UNAVAILABLE)?;
-        let mut invite = self.invite_to(number, &binding, self.identity(&party_name), None);
-        invite.headers.extend(self.passed_on(request));
-        // What the transferor put into the address is for the target.
-        let strips = &self.config.strips;
-        let wanted = target.headers.iter().filter(|(name, _)| *name == Name::UserToUser && !strips.contains(name));
-        invite.headers.retain(|(name, _)| *name != Name::UserToUser || wanted.clone().next().is_none());
-        invite.headers.extend(wanted.cloned());
-        if !invite.headers.iter().any(|(name, _)| *name == Name::ReferredBy) && !strips.contains(&Name::ReferredBy) {
-            let by = self.identity(&self.name_of(transferor));
-            invite.headers.push((Name::ReferredBy, by.to_string()));
-        }
-        let session = self.endpoint.invite(now, invite);
-        let call = self.add_call(now, &party_name, number, Kind::Alone(session), [session]);
-        let names = (party_name, number.to_owned());
-        self.transfers.insert(call, Transfer { refer: id, transferor, party, target: session, names });
-        Ok(())
+    /// Tells how a REFER goes.
+    pub(super) fn report(&mut self, now: Instant, report: &Report, status: StatusCode) {
+        told(self.endpoint.report_refer(now, report.0, status, status.default_reason()));
     }
 
-    /// A session says something that others wait for: the target of a transfer, who is rung back, a phone that rings for
-    /// somebody who has handed the call over.
-    pub(super) fn transfer_news(&mut self, now: Instant, session: SessionId, news: News) {
-        if news == News::Other {
-            return;
-        }
-        match news {
-            News::Answers => {
-                self.handed_over_answered(now, session);
-                self.ring_back_news(now, session, true);
+    /// What has rung long enough, or is to be reported.
+    pub(super) fn ring_due(&mut self, now: Instant, id: super::leg::RingId) {
+        let Some(ring) = self.rings.get_mut(&id) else { return };
+        if ring.report_at.is_some_and(|due| due <= now) {
+            ring.report_at = None;
+            if let Some(report) = ring.report.take() {
+                self.report(now, &report, StatusCode::OK);
             }
-            News::Refuses(_) => {
-                self.handed_over_refused(now, session);
-                self.ring_back_news(now, session, false);
-            }
-            News::Rings | News::Other => {}
         }
-        let Some(call) = self.by_session.get(&session).copied() else { return };
-        if !self.transfers.get(&call).is_some_and(|transfer| transfer.target == session) {
-            return;
-        }
-        let Some(transfer) = self.transfers.remove(&call) else { return };
-        let Transfer { refer, transferor, party, target, names } = transfer;
-        if let News::Refuses(status) = news {
-            told(self.endpoint.report_refer(now, refer, status, status.default_reason()));
-            return;
-        }
-        if news == News::Rings {
-            told(self.endpoint.report_refer(now, refer, StatusCode::RINGING, "Ringing"));
-        }
-        told(self.endpoint.report_refer(now, refer, StatusCode::OK, "OK"));
-        if self.partner(transferor) != Some(party) {
-            // The party has hung up meanwhile.
-            return told(self.endpoint.hang_up(now, target, Headers::new()));
-        }
-        self.leave_alone(now, transferor);
-        let bridge = Bridge::with_called(party, target);
-        self.regroup(now, (&names.0, &names.1), Kind::Bridge(bridge), [party, target]);
-    }
-
-    /// An attended transfer: the party takes the transferor's place in its other call.
-    fn hand_over(
-        &mut self,
-        now: Instant,
-        id: ReferredId,
-        transferor: SessionId,
-        party: SessionId,
-        other: SessionId,
-    ) -> Result<(), StatusCode> {
-        let call = *self.by_session.get(&other).ok_or(StatusCode::CALL_DOES_NOT_EXIST)?;
-        let party_name = self.name_of(party);
-        let Some(Call { kind, to, from, .. }) = self.calls.get_mut(&call) else {
-            return Err(StatusCode::CALL_DOES_NOT_EXIST);
-        };
-        let (to, from) = (to.clone(), from.clone());
-        match kind {
-            Kind::Bridge(bridge) => {
-                let partner = bridge.other(other);
-                let ringing = bridge.ringing();
-                bridge.dissolve();
-                match (partner, ringing.first().copied()) {
-                    (Some(partner), _) => {
-                        let name = if to == self.name_of(other) { from } else { to };
-                        self.leave_alone(now, transferor);
-                        told(self.endpoint.hang_up(now, other, hung_up()));
-                        let bridge = Bridge::with_talking(now, &mut self.endpoint, party, partner);
-                        self.regroup(now, (&party_name, &name), Kind::Bridge(bridge), [party, partner]);
-                    }
-                    (None, Some(_)) => {
-                        // It rings on; its INVITE had the transferor's offer, so it is asked anew once it has answered.
-                        self.leave_alone(now, transferor);
-                        told(self.endpoint.refuse(now, other, StatusCode::DECLINE, hung_up()));
-                        self.lot.ringing.extend(ringing.iter().map(|branch| (*branch, party)));
-                    }
-                    (None, None) => return Err(StatusCode::CALL_DOES_NOT_EXIST),
+        let Some(ring) = self.rings.get(&id) else { return };
+        if ring.deadline.is_some_and(|due| due <= now) {
+            let status = match ring.kind {
+                RingKind::Call | RingKind::Transfer | RingKind::Consult | RingKind::ComeBack(_) => {
+                    StatusCode::TEMPORARILY_UNAVAILABLE
                 }
-            }
-            Kind::Called(attendant) => {
-                // The party takes the place with the machine.
-                let service = attendant.service();
-                self.leave_alone(now, transferor);
-                told(self.endpoint.hang_up(now, other, hung_up()));
-                let attendant = self.take_over(now, party, service).ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
-                let rtp = attendant.rtp();
-                let call = self.regroup(now, (&party_name, &to), Kind::Called(attendant), [party]);
-                self.by_port.insert(rtp.port(), call);
-            }
-            Kind::Calling(_) | Kind::Alone(_) => return Err(StatusCode::CALL_DOES_NOT_EXIST),
-        }
-        told(self.endpoint.report_refer(now, id, StatusCode::OK, "OK"));
-        Ok(())
-    }
-
-    /// A branch that rang for somebody who has handed it over has answered: the party is joined with it.
-    pub(super) fn handed_over_answered(&mut self, now: Instant, branch: SessionId) {
-        let Some(party) = self.lot.ringing.remove(&branch) else { return };
-        let losers: Vec<SessionId> =
-            self.lot.ringing.iter().filter(|(_, of)| **of == party).map(|(branch, _)| *branch).collect();
-        for loser in losers {
-            self.lot.ringing.remove(&loser);
-            told(self.endpoint.hang_up(now, loser, Headers::new()));
-        }
-        let names = (self.name_of(party), self.name_of(branch));
-        let bridge = Bridge::with_talking(now, &mut self.endpoint, party, branch);
-        self.regroup(now, (&names.0, &names.1), Kind::Bridge(bridge), [party, branch]);
-    }
-
-    /// A phone that rang for somebody who has handed it over does not want the call.
-    fn handed_over_refused(&mut self, now: Instant, branch: SessionId) {
-        let Some(party) = self.lot.ringing.remove(&branch) else { return };
-        if !self.lot.ringing.values().any(|of| *of == party) {
-            told(self.endpoint.hang_up(now, party, hung_up()));
-        }
-    }
-
-    /// A machine takes somebody over.
-    pub(super) fn take_over(&mut self, now: Instant, session: SessionId, service: super::Service) -> Option<Attendant> {
-        let rtp = self.take_port()?;
-        let mut rng = self.child_rng();
-        let local = description::Local::new(rtp, &mut rng);
-        let attendant = Attendant::new(session, service, self.config.encodings.clone(), local, rng);
-        Some(Attendant::take_over(now, &mut self.endpoint, attendant))
-    }
-
-    /// The transferor has nobody to talk with any more: it hangs up, or is hung up on.
-    pub(super) fn leave_alone(&mut self, now: Instant, session: SessionId) {
-        let (name, to) = (self.name_of(session), String::new());
-        if let Some(id) = self.by_session.get(&session)
-            && let Some(Call { kind: Kind::Bridge(bridge), .. }) = self.calls.get_mut(id)
-        {
-            bridge.dissolve();
-        }
-        let call = self.regroup(now, (&name, &to), Kind::Alone(session), [session]);
-        if let Some(call) = self.calls.get_mut(&call) {
-            call.was_talking = true;
-            call.deadline = now + TRANSFEROR_PATIENCE;
-        }
-    }
-
-    /// Two sides have come together that did not call each other: each is told who the other is.
-    pub(super) fn connected(&mut self, now: Instant, id: CallId) {
-        let Some(Call { kind: Kind::Bridge(bridge), from, to, .. }) = self.calls.get(&id) else { return };
-        if !bridge.is_joined() {
-            return;
-        }
-        let caller = bridge.caller();
-        let Some(callee) = bridge.other(caller) else { return };
-        let stripped = self.config.strips.contains(&Name::PAssertedIdentity);
-        for (session, who) in [(caller, to), (callee, from)] {
-            if stripped || who.is_empty() || !self.endpoint.remote_allows(session, &Method::Update) {
-                continue;
-            }
-            let headers = vec![(Name::PAssertedIdentity, self.identity(who).to_string())];
-            // An UPDATE without a description (RFC 3311); one that comes too late tells nobody anything.
-            if let Err(misuse) = self.endpoint.update(now, session, None, headers) {
-                tracing::debug!(%misuse, "nobody to tell");
-            }
+            };
+            self.nobody_answers(now, id, status);
         }
     }
 }
 
-fn hung_up() -> Headers {
-    vec![(Name::Reason, "Q.850;cause=16".to_owned())]
+/// What a REFER asks for; `None` if it cannot be read.
+fn target_of(request: &Request) -> Option<Target> {
+    let value = request.value(&Name::ReferTo)?;
+    let address = sip_core::header::NameAddr::parse(value).ok()?;
+    let Uri::Sip(uri) = address.uri().ok()? else { return None };
+    let number = uri.user()?.into_owned();
+    let (mut replaces, mut headers) = (None, Headers::new());
+    for (name, value) in uri.headers().take(MAX_HEADERS) {
+        if name.eq_ignore_ascii_case("Replaces") {
+            replaces = Some(value.into_owned());
+        } else if let Ok(name) = name.parse::<Name>()
+            && may_be_set(&name)
+        {
+            headers.push((name, value.into_owned()));
+        }
+    }
+    if let Some(by) = request.value(&Name::ReferredBy) {
+        headers.push((Name::ReferredBy, by.to_owned()));
+    }
+    Some(Target { number, replaces, headers })
+}
+
+/// RFC 3261 §19.1.5: a URI may not set what makes a request what it is.
+fn may_be_set(name: &Name) -> bool {
+    use Name::{
+        Allow, Authorization, CSeq, CallId, Contact, ContentLength, ContentType, From, MaxForwards, PAssertedIdentity,
+        ProxyAuthorization, RecordRoute, Require, Route, Supported, To, Via,
+    };
+    !matches!(
+        name,
+        Allow
+            | Authorization
+            | CSeq
+            | CallId
+            | Contact
+            | ContentLength
+            | ContentType
+            | From
+            | MaxForwards
+            | PAssertedIdentity
+            | ProxyAuthorization
+            | RecordRoute
+            | Require
+            | Route
+            | Supported
+            | To
+            | Via
+    )
 }

@@ -8,15 +8,19 @@ use sdp::{History, Local};
 use sip_core::endpoint::{Event, Flow, OfferId, RegistrationState, SessionEvent, SessionId};
 use sip_core::header::Name;
 use sip_core::message::Fields;
+use sip_core::method::Method;
 use sip_core::resolve::{Lookup, Resolved};
 use sip_core::status::StatusCode;
 
-use super::{Line, Manner, Phone, Standing, told};
+use super::{Line, Manner, Phone, Standing, address, told};
 
 impl Phone {
     pub(super) fn settle(&mut self, now: Instant) {
         while let Some(event) = self.endpoint.poll_event() {
             self.event(now, event);
+        }
+        if let Some((line, leg)) = &mut self.waiting {
+            leg.voice.agree(now, leg.agreed.as_ref().filter(|_| *line == Line::Talking), *line == Line::Talking);
         }
         if let Some(leg) = &mut self.leg {
             let talks = matches!(self.line, Line::Talking | Line::Calling | Line::Ringback);
@@ -35,10 +39,28 @@ impl Phone {
                 _ => {}
             },
             Event::Incoming { session, request, offer, .. } => {
-                self.incoming(now, session, offer, asserted(&request));
+                let other = asserted(&request);
+                self.invited = Some(request);
+                self.incoming(now, session, offer, other);
             }
             Event::Session { session, event } if self.leg.as_ref().is_some_and(|leg| leg.session == session) => {
                 self.session(now, event);
+            }
+            Event::Session { session, event }
+                if self.waiting.as_ref().is_some_and(|(_, leg)| leg.session == session) =>
+            {
+                self.swap();
+                self.session(now, event);
+                self.swap();
+            }
+            Event::Request { id, request, .. } if request.method() == Method::Notify => {
+                let body = request.body();
+                let told_to = String::from_utf8_lossy(&body)
+                    .lines()
+                    .next()
+                    .and_then(|line| line.strip_prefix("SIP/2.0 ").map(str::to_owned));
+                self.reports.extend(told_to);
+                told(self.endpoint.respond(now, id, StatusCode::OK, Vec::new(), None));
             }
             Event::Request { id, .. } => told(self.endpoint.respond(now, id, StatusCode::OK, Vec::new(), None)),
             Event::Resolve { id, question } => {
@@ -60,6 +82,11 @@ impl Phone {
             let status = StatusCode::new(status).unwrap_or(StatusCode::DECLINE);
             return told(self.endpoint.refuse(now, session, status, Vec::new()));
         }
+        if let Manner::Redirect(number) = self.config.manner {
+            let contact = format!("<{}>", address(&number.to_string(), self.config.registrar));
+            let headers = vec![(Name::Contact, contact)];
+            return told(self.endpoint.refuse(now, session, StatusCode::MOVED_TEMPORARILY, headers));
+        }
         let history = History::new(self.rng.next_u64());
         let mut leg = self.new_leg(session, history);
         leg.asked = offer;
@@ -76,14 +103,15 @@ impl Phone {
         let local = self.local();
         let Some(leg) = &mut self.leg else { return };
         match event {
-            SessionEvent::Progress { sdp, .. } => {
+            SessionEvent::Progress { sdp, response, .. } => {
                 self.line = Line::Ringback;
+                leg.other = asserted(&response).or(leg.other.take());
                 // An answer in a provisional response is not the last word: the offer stays open.
                 leg.hear(sdp.as_ref());
             }
             SessionEvent::Answered { sdp, response } => {
                 self.line = Line::Talking;
-                leg.other = asserted(&response);
+                leg.other = asserted(&response).or(leg.other.take());
                 self.answered(now, sdp, &local);
             }
             SessionEvent::Acknowledged { sdp } => {
@@ -95,14 +123,24 @@ impl Phone {
                 }
             }
             SessionEvent::Refused { status, .. } => self.line = Line::Refused(status.code()),
-            SessionEvent::Cancelled { .. } => self.line = Line::Missed,
-            SessionEvent::Bye { .. } => self.line = Line::Over,
+            SessionEvent::Cancelled { request } => {
+                self.line = Line::Missed;
+                self.reasons = request.as_ref().map(|request| reasons(request)).unwrap_or_default();
+            }
+            SessionEvent::Bye { request } => {
+                self.line = Line::Over;
+                self.reasons = reasons(&request);
+            }
             SessionEvent::Ended => {
                 if matches!(self.line, Line::Calling | Line::Ringback | Line::Ringing | Line::Talking) {
                     self.line = Line::Over;
                 }
             }
-            SessionEvent::Offer { id, sdp, .. } => self.offered(now, id, sdp, &local),
+            SessionEvent::Updated { request } => leg.other = asserted(&request).or(leg.other.take()),
+            SessionEvent::Offer { id, sdp, request } => {
+                leg.other = asserted(&request).or(leg.other.take());
+                self.offered(now, id, sdp, &local);
+            }
             SessionEvent::OfferAnswered { sdp, .. } => self.answered(now, sdp, &local),
             SessionEvent::OfferRefused { .. } => leg.offered = None,
             _ => {}
@@ -134,6 +172,10 @@ impl Phone {
             None => told(self.endpoint.refuse_offer(now, session, id, StatusCode::NOT_ACCEPTABLE_HERE)),
         }
     }
+}
+
+fn reasons(fields: &Fields) -> Vec<String> {
+    fields.values(&Name::Reason).map(str::to_owned).collect()
 }
 
 fn asserted(fields: &Fields) -> Option<String> {

@@ -74,6 +74,7 @@ impl Endpoint {
             request: request.clone(),
             dialog,
             last: None,
+            telling: Headers::new(),
             unsent: false,
             reliably: insists || can && offer.is_some(),
             accepted: None,
@@ -94,6 +95,21 @@ impl Endpoint {
     /// # Errors
     /// Not ringing, or the status is not 101 to 199.
     pub fn ring(&mut self, now: Instant, id: SessionId, status: StatusCode, sdp: Option<Bytes>) -> Result<(), Misuse> {
+        self.ring_with(now, id, status, sdp, Headers::new())
+    }
+
+    /// [`ring`](Self::ring) with further header fields: who rings (P-Asserted-Identity).
+    ///
+    /// # Errors
+    /// Not ringing, or the status is not 101 to 199.
+    pub fn ring_with(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        status: StatusCode,
+        sdp: Option<Bytes>,
+        headers: Headers,
+    ) -> Result<(), Misuse> {
         if !(101..=199).contains(&status.code()) {
             return Err(Misuse::Argument("a provisional status is 101 to 199"));
         }
@@ -101,6 +117,7 @@ impl Endpoint {
         // What was never sent is not lost.
         let unsent = ringing.last.take().filter(|_| ringing.unsent).and_then(|(_, sdp, _)| sdp);
         ringing.last = Some((status, sdp.or(unsent), now + ringing.interval()));
+        ringing.telling = headers;
         self.send_ringing(now, id);
         self.arm_session(id);
         self.pump(now);
@@ -237,11 +254,13 @@ impl Endpoint {
             return;
         }
         let (transaction, request, flow) = (ringing.transaction, ringing.request.clone(), ringing.dialog.flow());
+        let telling = ringing.telling.clone();
         let carries = sdp.is_some();
         if rseq.is_some() && carries {
             session.described.clone_from(&sdp);
         }
         let mut headers = self.capability_headers();
+        headers.extend(telling);
         if let Some(rseq) = rseq {
             headers.push((Name::Require, RELIABLE.to_owned()));
             headers.push((Name::RSeq, rseq.to_string()));

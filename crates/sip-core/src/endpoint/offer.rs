@@ -22,11 +22,25 @@ impl Endpoint {
     /// # Errors
     /// Not answered yet, or being hung up.
     pub fn offer(&mut self, now: Instant, id: SessionId, sdp: Option<Bytes>) -> Result<(), Misuse> {
+        self.offer_with(now, id, sdp, Headers::new())
+    }
+
+    /// [`offer`](Self::offer) with further header fields: who we are now (P-Asserted-Identity).
+    ///
+    /// # Errors
+    /// Not answered yet, or being hung up.
+    pub fn offer_with(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        sdp: Option<Bytes>,
+        headers: Headers,
+    ) -> Result<(), Misuse> {
         let session = self.sessions.get_mut(&id).ok_or(Misuse::Gone)?;
         let Stage::Talking { bye_after_ack: None, .. } = session.stage else {
             return Err(Misuse::State { doing: "offer", state: session.state_name() });
         };
-        session.held = Some(Held { method: Method::Invite, sdp, headers: Headers::new() });
+        session.held = Some(Held { method: Method::Invite, sdp, headers });
         self.waiting.insert(id);
         self.pump(now);
         Ok(())

@@ -106,6 +106,8 @@ pub(super) struct Ringing {
     pub(super) dialog: Dialog,
     /// The last provisional response, repeated each minute so that proxies do not give up (§13.3.1.1).
     pub(super) last: Option<(StatusCode, Option<Bytes>, Instant)>,
+    /// The owner's header fields of it.
+    pub(super) telling: Headers,
     /// The last one waits until the one before is acknowledged (RFC 3262 §3).
     pub(super) unsent: bool,
     /// Whether provisional responses are sent reliably.

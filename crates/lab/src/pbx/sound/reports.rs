@@ -19,7 +19,7 @@ const DESCRIPTION: u8 = 202;
 const GOODBYE: u8 = 203;
 
 /// Whether a packet is RTCP, at whichever port it came (RFC 5761 §4).
-pub(super) fn is_rtcp(bytes: &[u8]) -> bool {
+pub(in crate::pbx) fn is_rtcp(bytes: &[u8]) -> bool {
     bytes.get(1).is_some_and(|kind| (192..=223).contains(kind))
 }
 

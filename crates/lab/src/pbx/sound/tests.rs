@@ -27,6 +27,7 @@ fn stream(encoding: &str, clock_rate: u32, direction: Direction) -> Stream {
         clock_rate,
         events: vec![101],
         direction,
+        formats: vec![],
     }
 }
 
