@@ -81,6 +81,7 @@ mod counters;
 mod event;
 mod id;
 mod in_dialog;
+mod notify;
 mod offer;
 mod out_of_dialog;
 mod outgoing;
@@ -100,7 +101,9 @@ pub use crate::flow::{Failure, Flow, Transmit, Transport};
 pub use config::{AccountConfig, Config, Invite, Limits, OutOfDialog, SessionTimer};
 pub use counters::Counters;
 pub use event::{Event, RegistrationState, SessionEvent};
-pub use id::{AccountId, OfferId, ReferId, ReferredId, RequestId, ResolveId, ServerId, SessionId, SubscriptionId};
+pub use id::{
+    AccountId, NotifierId, OfferId, ReferId, ReferredId, RequestId, ResolveId, ServerId, SessionId, SubscriptionId,
+};
 pub use refer::{Refer, ReferEvent, ReferOutcome};
 pub use subscribe::{Subscribe, SubscriptionEvent};
 
@@ -151,6 +154,8 @@ pub enum Why {
     Subscription(SubscriptionId),
     /// No news of a REFER came in time.
     Refer(ReferId),
+    /// A subscription of somebody else's to us runs out.
+    Notifier(NotifierId),
 }
 
 /// What has a deadline of its own beside the transactions.
@@ -162,6 +167,7 @@ enum Due {
     Outgoing(OutgoingId),
     Subscription(SubscriptionId),
     Refer(ReferId),
+    Notifier(NotifierId),
 }
 
 /// Who hears of a transaction.
@@ -173,6 +179,8 @@ enum User {
     Served(ServerId),
     /// A REFER of the peer's.
     Referred(ReferredId),
+    /// The first SUBSCRIBE of somebody.
+    Subscriber(NotifierId),
 }
 
 /// The user agent core. See the module for its contract.
@@ -199,6 +207,9 @@ pub struct Endpoint {
     subscriptions: BTreeMap<SubscriptionId, subscribe::Subscribing>,
     /// By Call-ID and our tag.
     by_subscription: BTreeMap<(String, String), SubscriptionId>,
+    notifiers: BTreeMap<NotifierId, notify::Notifying>,
+    /// By Call-ID and our tag.
+    by_notifier: BTreeMap<(String, String), NotifierId>,
     streams: BTreeMap<(Transport, SocketAddr), StreamFramer>,
     deadlines: Deadlines<Due>,
     events: VecDeque<Event>,
@@ -233,6 +244,8 @@ impl Endpoint {
             referred: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
             by_subscription: BTreeMap::new(),
+            notifiers: BTreeMap::new(),
+            by_notifier: BTreeMap::new(),
             streams: BTreeMap::new(),
             deadlines: Deadlines::default(),
             events: VecDeque::new(),
@@ -252,6 +265,7 @@ impl Endpoint {
                 Due::Outgoing(id) => self.abandon(id),
                 Due::Subscription(id) => self.subscription_step(now, id, usage::subscription::Input::Timer),
                 Due::Refer(id) => self.refer_ended(id, ReferOutcome::Lost),
+                Due::Notifier(id) => self.notifier_step(now, id, usage::notifier::Input::Timer),
             }
             self.pump(now);
         }
@@ -276,6 +290,7 @@ impl Endpoint {
             Due::Outgoing(_) => (at, Why::Request),
             Due::Subscription(id) => (at, Why::Subscription(id)),
             Due::Refer(id) => (at, Why::Refer(id)),
+            Due::Notifier(id) => (at, Why::Notifier(id)),
         });
         match (transaction, own) {
             (Some(a), Some(b)) => Some(if b.0 < a.0 { b } else { a }),
@@ -311,6 +326,8 @@ impl Endpoint {
             && self.refers.is_empty()
             && self.referred.is_empty()
             && self.subscriptions.is_empty()
+            && self.notifiers.is_empty()
+            && self.by_notifier.is_empty()
     }
 
     /// Carries the transactions' reports to their users until there are none, and sends what has waited for them.
@@ -341,6 +358,7 @@ impl Endpoint {
                         self.served.remove(&id);
                     }
                     Some(User::Referred(id)) => self.referred_transaction_ended(id),
+                    Some(User::Subscriber(id)) => self.subscribe_transaction_ended(id),
                     Some(User::Outgoing(_)) | None => {}
                 },
                 Output::Ended(transaction) => match self.users.remove(&transaction) {
@@ -350,6 +368,7 @@ impl Endpoint {
                     }
                     Some(User::Session(id)) => self.session_transaction_ended(id, transaction),
                     Some(User::Referred(id)) => self.referred_transaction_ended(id),
+                    Some(User::Subscriber(id)) => self.subscribe_transaction_ended(id),
                     None => {}
                 },
             }

@@ -4,7 +4,7 @@ use super::caller::{SDP, sdp_of};
 use super::outgoing::contact_value;
 use super::reliable::RELIABLE;
 use super::session::{Accepted, Ringing, Session, Stage, Unacked};
-use super::{Body, Endpoint, Event, Flow, Headers, Misuse, SessionEvent, SessionId, User};
+use super::{AccountId, Body, Endpoint, Event, Flow, Headers, Misuse, SessionEvent, SessionId, User};
 use crate::dialog::Dialog;
 use crate::header::{Expires, Name};
 use crate::message::Request;
@@ -218,19 +218,24 @@ impl Endpoint {
         body: Option<Body>,
     ) -> Option<crate::message::Builder<crate::message::Response>> {
         let session = self.sessions.get(&id)?;
-        let contact = match session.account.and_then(|account| self.accounts.get(&account)) {
-            Some(account) => account.contact(flow),
-            None => {
-                let user = request.uri().ok().and_then(|uri| uri.as_sip()?.user_raw().map(str::to_owned));
-                contact_value(user.as_deref(), flow, None)
-            }
-        };
+        let contact = self.contact_of(session.account, request, flow);
         let builder = self.reply(request, status, Some(&session.local_tag)).header(Name::Contact, contact);
         let builder = headers.iter().fold(builder, |builder, (name, value)| builder.header(name.clone(), value));
         Some(match body {
             Some((content_type, body)) => builder.body(&content_type, body),
             None => builder,
         })
+    }
+
+    /// Where we are reached, in a response.
+    pub(super) fn contact_of(&self, account: Option<AccountId>, request: &Request, flow: Flow) -> String {
+        match account.and_then(|account| self.accounts.get(&account)) {
+            Some(account) => account.contact(flow),
+            None => {
+                let user = request.uri().ok().and_then(|uri| uri.as_sip()?.user_raw().map(str::to_owned));
+                contact_value(user.as_deref(), flow, None)
+            }
+        }
     }
 
     fn ringing(&mut self, id: SessionId, doing: &'static str) -> Result<&mut Ringing, Misuse> {

@@ -31,6 +31,9 @@ pub struct Config {
     /// Sends provisional responses reliably (RFC 3262) wherever the caller can take that, not only where it insists. By
     /// default no.
     pub reliable_ringing: bool,
+    /// The event packages that others may subscribe to: Allow-Events (RFC 6665 §4.4.4); SUBSCRIBE must be allowed, too. By
+    /// default none, and a SUBSCRIBE is the owner's as any other request.
+    pub packages: Vec<String>,
     /// Largest request for UDP when the path's MTU is unknown: 1300 bytes (§18.1.1). Larger ones try TCP first.
     pub max_datagram: usize,
 }
@@ -48,6 +51,7 @@ impl Config {
             supported: Vec::new(),
             session_timer: Some(SessionTimer::default()),
             reliable_ringing: false,
+            packages: Vec::new(),
             max_datagram: 1300,
         }
     }
@@ -80,6 +84,8 @@ pub struct Limits {
     pub streams: usize,
     /// Subscriptions of ours.
     pub subscriptions: usize,
+    /// Subscriptions of others to us.
+    pub subscribers: usize,
     /// REFERs, ours and the peers' each.
     pub refers: usize,
     /// Early dialogs of one INVITE (forks).
@@ -95,6 +101,7 @@ impl Default for Limits {
             sessions: 4_096,
             streams: 1_024,
             subscriptions: 1_024,
+            subscribers: 1_024,
             refers: 1_024,
             early_dialogs: 16,
             events: 65_536,

@@ -1,7 +1,7 @@
 //! What the endpoint tells its owner.
 
 use super::{
-    AccountId, Flow, OfferId, ReferEvent, ReferId, ReferredId, RequestId, ResolveId, ServerId, SessionId,
+    AccountId, Flow, NotifierId, OfferId, ReferEvent, ReferId, ReferredId, RequestId, ResolveId, ServerId, SessionId,
     SubscriptionEvent, SubscriptionId,
 };
 use crate::flow::Failure;
@@ -55,6 +55,27 @@ pub enum Event {
         id: SubscriptionId,
         /// How.
         event: SubscriptionEvent,
+    },
+    /// Somebody subscribes to one of [`Config::packages`](super::Config): give it to `accept_subscription` or
+    /// `refuse_subscription`.
+    Subscribed {
+        /// Hand this back.
+        id: NotifierId,
+        /// The account that is asked.
+        account: Option<AccountId>,
+        /// The SUBSCRIBE.
+        request: Request,
+        /// How it came.
+        flow: Flow,
+        /// The lifetime that it will have; zero wants to know once.
+        expires: Duration,
+    },
+    /// A subscription of somebody else's that was accepted is over.
+    SubscriberGone {
+        /// Which.
+        id: NotifierId,
+        /// Why.
+        why: crate::usage::notifier::End,
     },
     /// The peer sent a REFER: give it to `accept_refer` or `refuse_refer`.
     Referred {

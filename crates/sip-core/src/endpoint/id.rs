@@ -35,6 +35,8 @@ ids! {
     ReferredId
     /// A subscription of ours.
     SubscriptionId
+    /// A subscription of somebody else's to us.
+    NotifierId
     /// A question of ours that waits for [`Resolved`](crate::resolve::Resolved).
     ResolveId
 }

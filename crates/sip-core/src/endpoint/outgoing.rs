@@ -2,8 +2,8 @@
 //! address (RFC 3263 §4.3), TCP for large requests and UDP again if that fails (RFC 3261 §18.1.1), and digest (§22).
 
 use super::{
-    AccountId, Due, Endpoint, Event, Failure, Flow, Headers, RequestId, ResolveId, SessionId, SubscriptionId, Transmit,
-    Transport, User,
+    AccountId, Due, Endpoint, Event, Failure, Flow, Headers, NotifierId, RequestId, ResolveId, SessionId,
+    SubscriptionId, Transmit, Transport, User,
 };
 use crate::header::Name;
 use crate::message::{Request, Response};
@@ -33,6 +33,7 @@ pub(super) enum Purpose {
     Bye(SessionId),
     Request(RequestId, Option<SessionId>),
     Subscribe(SubscriptionId),
+    Notify(NotifierId),
     /// The ACK to a 2xx: never a transaction, kept by the INVITE for each copy of the 2xx (§13.2.2.4).
     Ack {
         invite: OutgoingId,
@@ -51,7 +52,12 @@ impl Purpose {
             | Self::Bye(session)
             | Self::Request(_, Some(session))
             | Self::Invite(session) => Some(*session),
-            Self::Register(_) | Self::Request(_, None) | Self::Subscribe(_) | Self::Ack { .. } | Self::Orphan => None,
+            Self::Register(_)
+            | Self::Request(_, None)
+            | Self::Subscribe(_)
+            | Self::Notify(_)
+            | Self::Ack { .. }
+            | Self::Orphan => None,
         }
     }
 }
@@ -407,6 +413,7 @@ impl Endpoint {
                 self.request_finished(now, request, session, &outgoing.draft, outcome)
             }
             Purpose::Subscribe(id) => self.subscribe_finished(now, id, &outgoing, outcome),
+            Purpose::Notify(id) => self.notify_finished(now, id, outcome),
             Purpose::Ack { .. } | Purpose::Orphan => {}
         }
     }
@@ -435,6 +442,7 @@ impl Endpoint {
             }
             Purpose::Register(account) => self.accounts.get_mut(&account).map(|account| account.next_seq()),
             Purpose::Subscribe(id) => self.subscriptions.get_mut(&id).map(|subscribing| subscribing.next_seq()),
+            Purpose::Notify(id) => self.notifiers.get_mut(&id).map(|notifying| notifying.next_seq()),
             Purpose::Invite(_) | Purpose::Request(_, None) | Purpose::Ack { .. } | Purpose::Orphan => None,
         };
         outgoing.draft.cseq = next.unwrap_or(outgoing.draft.cseq + 1);

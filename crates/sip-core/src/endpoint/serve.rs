@@ -69,6 +69,7 @@ impl Endpoint {
                 Some(session) => self.serve_in_dialog(now, session, transaction, flow, request),
                 None if self.serve_refer_notify(now, transaction, &request) => {}
                 None if self.serve_subscription_notify(now, transaction, &request) => {}
+                None if self.serve_refresh(now, transaction, &request) => {}
                 // §12.2.2: a dialog that we do not know.
                 None => {
                     let builder = self.reply(&request, StatusCode::CALL_DOES_NOT_EXIST, None);
@@ -85,6 +86,9 @@ impl Endpoint {
                 self.transactions.respond(now, transaction, builder);
             }
             Method::Refer => self.serve_refer(now, transaction, None, flow, request),
+            Method::Subscribe if !self.config.packages.is_empty() => {
+                self.serve_subscribe(now, transaction, flow, request);
+            }
             _ => self.hand_up(transaction, None, flow, request),
         }
     }

@@ -9,6 +9,7 @@ mod call;
 mod cancel;
 mod held;
 mod hostile;
+mod notify;
 mod offers;
 mod random;
 mod refer;

@@ -9,6 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use sip_core::endpoint::*;
 use sip_core::header::Name;
+use sip_core::usage::notifier::End;
 use sip_core::{Method, StatusCode};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -29,6 +30,8 @@ struct Model {
     refers: [BTreeSet<ReferId>; 2],
     referred: [Vec<ReferredId>; 2],
     subscriptions: [BTreeSet<SubscriptionId>; 2],
+    subscribers: [Vec<NotifierId>; 2],
+    gone: [BTreeSet<NotifierId>; 2],
     /// Offers made and not told of yet; one that took another's place counts as well.
     made: [BTreeMap<SessionId, usize>; 2],
 }
@@ -78,6 +81,8 @@ impl Model {
                 Event::Subscription { id, event: SubscriptionEvent::Ended { .. } } => {
                     assert!(self.subscriptions[node].remove(&id), "a subscription ends once");
                 }
+                Event::Subscribed { id, .. } if !one_in(4, random) => self.subscribers[node].push(id),
+                Event::SubscriberGone { id, .. } => assert!(self.gone[node].insert(id), "a subscriber goes once"),
                 // One in four is forgotten.
                 Event::Request { id, .. } if !one_in(4, random) => self.requests[node].push(id),
                 _ => {}
@@ -93,7 +98,7 @@ impl Model {
         };
         let session = pick(&self.live[node], random);
         let sdp = if !one_in(4, random) { offer() } else { None };
-        match (random.next_u32() % 22, session) {
+        match (random.next_u32() % 23, session) {
             (0 | 1, _) => {
                 let target = if node == 0 { "sip:bob@10.0.0.2" } else { "sip:alice@10.0.0.1" };
                 let tcp = if one_in(8, random) { ";transport=tcp" } else { "" };
@@ -173,6 +178,21 @@ impl Model {
                 let id = world.on(node, |e, now| e.subscribe(now, Subscribe::new(target.parse().unwrap(), "dialog")));
                 self.subscriptions[node].insert(id);
             }
+            (21 | 22, _) => {
+                let fate = random.next_u32() % 8;
+                if let Some(id) = self.subscribers[node].first().copied() {
+                    let body = Some(("text/plain".to_owned(), "news".into()));
+                    order(world, node, |e, now| match fate {
+                        0 => e.refuse_subscription(now, id, StatusCode::FORBIDDEN),
+                        1 => e.end_subscription(now, id, End::NoResource),
+                        2..=4 => e.accept_subscription(now, id, body),
+                        _ => e.notify(now, id, body),
+                    });
+                    if one_in(6, random) {
+                        self.subscribers[node].remove(0);
+                    }
+                }
+            }
             (15, _) => {
                 if let Some(id) = self.requests[node].pop() {
                     order(world, node, |e, now| e.respond(now, id, StatusCode::OK, vec![], None));
@@ -210,6 +230,8 @@ fn pair(seed: u64) -> World {
             // Without UPDATE, refreshes are re-INVITEs.
             config.allow.retain(|method| *method != Method::Update);
         }
+        config.allow.push(Method::Subscribe);
+        config.packages = vec!["dialog".to_owned()];
         world.node_with(name, at, config);
     }
     world
@@ -242,17 +264,22 @@ fn run(seed: u64, wire: Wire) {
         }
         agree(&world, &model);
     }
-    for node in 0..2 {
-        for id in model.live[node].clone() {
-            order(&mut world, node, |e, now| e.hang_up(now, id, vec![]));
+    // Twice: an INVITE may have been on its way whose caller has given it up.
+    for _ in 0..2 {
+        for node in 0..2 {
+            for id in model.live[node].clone() {
+                order(&mut world, node, |e, now| e.hang_up(now, id, vec![]));
+            }
+            for id in model.subscriptions[node].clone() {
+                order(&mut world, node, |e, now| e.unsubscribe(now, id));
+            }
         }
-        for id in model.subscriptions[node].clone() {
-            order(&mut world, node, |e, now| e.unsubscribe(now, id));
+        world.settle();
+        for node in 0..2 {
+            model.take(&mut world, node, &mut random);
         }
     }
-    world.settle();
     for node in 0..2 {
-        model.take(&mut world, node, &mut random);
         assert!(model.live[node].is_empty(), "seed {seed}: a session never ends\n{}", world.ladder());
         assert!(model.refers[node].is_empty(), "seed {seed}: a REFER never ends\n{}", world.ladder());
         assert!(model.subscriptions[node].is_empty(), "seed {seed}: a subscription never ends");
