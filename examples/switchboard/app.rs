@@ -92,6 +92,7 @@ impl App {
                 let what = match change {
                     ParkChange::Parked => return,
                     ParkChange::Retrieved => "was taken",
+                    ParkChange::Left => "is not there any more",
                     ParkChange::RingingBack => "rings back",
                     ParkChange::TimedOut => "is no longer there",
                     ParkChange::GivenUp => "hung up",

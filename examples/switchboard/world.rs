@@ -1,12 +1,10 @@
 //! The phone, and without a server of one's own a small PBX with customers to talk to and a colleague who answers.
-use denwa::{Account, AccountHandle, Audio, CallId, Codes, Event, Events, Keys, Phone, SlotSource};
+use denwa::{Account, AccountHandle, Audio, Codes, Event, Events, Keys, Phone, SlotSource};
 use denwa_examples::options::Options;
 use denwa_examples::sound;
-use lab::pbx::{Config, Server, View};
+use lab::pbx::{Config, Server};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -20,7 +18,7 @@ pub(crate) struct World {
     pub(crate) events: Events,
     pub(crate) me: AccountHandle,
     /// Of the demonstration.
-    _server: Option<Arc<Server>>,
+    _server: Option<Server>,
 }
 
 impl World {
@@ -28,8 +26,7 @@ impl World {
         match options.account() {
             Some(account) => {
                 let (phone, events) = options.phone(|why| eprintln!("switchboard: {why}")).await?;
-                let slots = SlotSource::DialogInfo(701..=720);
-                let me = phone.register(account.keys(Keys::Local(Codes::default())).slots(slots)).await?;
+                let me = phone.register(switchboard(account)).await?;
                 Ok(Self { phone, events, me, _server: None })
             }
             None => Self::demonstration(options).await,
@@ -41,23 +38,23 @@ impl World {
     }
 
     async fn demonstration(options: &Options) -> Outcome<Self> {
-        let server = Arc::new(Server::start(Config::default())?);
+        let server = Server::start(Config::default())?;
         let (phone, events) = match phone(if options.no_audio { Audio::None } else { Audio::System }).await {
             Err(denwa::Error::Audio { .. }) => phone(Audio::None).await?,
             started => started?,
         };
-        // The PBX knows in which slot a call is; a real one tells that by the slots' state, or its manager.
-        let (asks, asked) = mpsc::unbounded_channel();
-        let source = SlotSource::Callback(Arc::new(move |call| asks.send(call).unwrap_or_default()));
-        let account = account("1001", server.addr())?.keys(Keys::Local(Codes::default())).slots(source);
-        let me = phone.register(account).await?;
-        tokio::spawn(tell_slots(Arc::clone(&server), phone.clone(), asked));
+        let me = phone.register(switchboard(account("1001", server.addr())?)).await?;
         for (after, user) in CUSTOMERS {
             tokio::spawn(customer(user, after, server.addr()));
         }
         tokio::spawn(colleague(server.addr()));
         Ok(Self { phone, events, me, _server: Some(server) })
     }
+}
+
+/// `*` and `#` hand a call over, and the slots 701 to 720 say who waits in them.
+fn switchboard(account: Account) -> Account {
+    account.keys(Keys::Local(Codes::default())).slots(SlotSource::DialogInfo(701..=720))
 }
 
 async fn phone(audio: Audio) -> Result<(Phone, Events), denwa::Error> {
@@ -98,23 +95,4 @@ async fn colleague(server: SocketAddr) -> Result<(), denwa::Error> {
         }
     }
     Ok(())
-}
-
-/// Says where calls are parked, as the PBX sees it.
-async fn tell_slots(server: Arc<Server>, phone: Phone, mut asked: mpsc::UnboundedReceiver<CallId>) {
-    let mut known: Vec<String> = Vec::new();
-    while let Some(call) = asked.recv().await {
-        let (server, before) = (Arc::clone(&server), known.clone());
-        let slots = |view: &View| view.parked.iter().map(|parked| parked.slot.clone()).collect::<Vec<_>>();
-        let found = tokio::task::spawn_blocking(move || {
-            server.wait_for(Duration::from_secs(5), |view| slots(view).iter().any(|slot| !before.contains(slot)));
-            server.parked().into_iter().map(|parked| parked.slot).collect::<Vec<_>>()
-        });
-        let Ok(now) = found.await else { return };
-        if let Some(slot) = now.iter().find(|slot| !known.contains(slot)) {
-            // The call may be over already.
-            let _ = phone.parked_in(call, slot.clone()).await;
-        }
-        known = now;
-    }
 }

@@ -39,6 +39,8 @@ pub enum Fate {
     Recalled(Parked),
     /// The party hung up.
     GivenUp(Parked),
+    /// It is not there any more, and nobody knows whether somebody took it or the party hung up.
+    Left(Parked),
     /// Its time was over long ago, and it did not ring here.
     Forgotten(Parked),
 }
@@ -64,9 +66,14 @@ impl Lot {
         &self.0
     }
 
-    /// A slot has become free: somebody talks to whoever was in it. Not if its time is over: then it is about to ring here.
-    pub fn retrieved(&mut self, now: Instant, slot: &Slot) -> Option<Fate> {
-        self.take(|parked| parked.slot.as_ref() == Some(slot) && now + EARLY < parked.until).map(Fate::Retrieved)
+    /// A slot has become free, and whoever says so does not know why. Not if its time is over: then it is about to ring here.
+    pub fn left(&mut self, now: Instant, slot: &Slot) -> Option<Fate> {
+        self.take(|parked| parked.slot.as_ref() == Some(slot) && now + EARLY < parked.until).map(Fate::Left)
+    }
+
+    /// Somebody has taken the call out of a slot.
+    pub fn retrieved(&mut self, slot: &Slot) -> Option<Fate> {
+        self.take(|parked| parked.slot.as_ref() == Some(slot)).map(Fate::Retrieved)
     }
 
     /// The party in a slot has hung up.
@@ -132,8 +139,9 @@ mod tests {
         assert_eq!(lot.clone().given_up(&Slot("702".into())), None);
         assert_eq!(lot.clone().given_up(&Slot("701".into())), Some(Fate::GivenUp(call.clone())));
         let slot = Slot("701".into());
-        assert_eq!(lot.retrieved(now + Duration::from_secs(295), &slot), None, "it is about to ring here");
-        assert_eq!(lot.retrieved(now + Duration::from_secs(294), &slot), Some(Fate::Retrieved(call)));
+        assert_eq!(lot.left(now + Duration::from_secs(295), &slot), None, "it is about to ring here");
+        assert_eq!(lot.clone().left(now + Duration::from_secs(294), &slot), Some(Fate::Left(call.clone())));
+        assert_eq!(lot.retrieved(&slot), Some(Fate::Retrieved(call)));
         for number in 0..=MAX_PARKED {
             lot.park(parked(&number.to_string()).1);
         }

@@ -74,6 +74,14 @@ pub enum Command {
     Park(CallId),
     /// A call that is being parked is in this slot; for [`SlotSource::Callback`](crate::SlotSource::Callback).
     ParkedIn(CallId, String),
+    /// A call that we parked is not in its slot any more: somebody took it, or the party hung up. For whoever answers
+    /// [`SlotSource::Callback`](crate::SlotSource::Callback). Answered at once.
+    ParkOver {
+        /// The slot.
+        slot: String,
+        /// Whether the party hung up.
+        given_up: bool,
+    },
     /// Take a parked call: dial its slot. Answered as [`Command::Dial`].
     PickUp(AccountId, String),
     /// Take a call that rings at an extension. Answered as [`Command::Dial`].

@@ -102,6 +102,7 @@ pub(crate) struct Driver {
 }
 
 /// What one turn is about.
+#[allow(clippy::large_enum_variant, reason = "one lives at a time")]
 enum Input {
     Letter(Letter),
     /// The last handle is gone.

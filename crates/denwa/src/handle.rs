@@ -90,6 +90,15 @@ impl Phone {
         self.door.agree(Command::ParkedIn(call, slot.into())).await
     }
 
+    /// Tells that a call that we parked is not in its slot any more: somebody took it, or (`given_up`) the party hung up.
+    /// For whoever answers a [`SlotSource::Callback`](crate::SlotSource); of another slot nothing is told.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub async fn park_over(&self, slot: impl Into<String>, given_up: bool) -> Result<(), Error> {
+        self.door.agree(Command::ParkOver { slot: slot.into(), given_up }).await
+    }
+
     /// The one door: every method of a handle ends here, so a record of commands replays a session.
     ///
     /// # Errors

@@ -109,6 +109,8 @@ pub enum ParkChange {
     TimedOut,
     /// The party hung up.
     GivenUp,
+    /// It is not there any more: taken or hung up. The [`DialogInfo`](SlotSource::DialogInfo) of a slot does not tell which.
+    Left,
 }
 
 /// What to do with calls that come in for an account.

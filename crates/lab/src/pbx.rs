@@ -17,7 +17,7 @@ use std::time::Instant;
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
-use sip_core::endpoint::{self, Endpoint, Flow, Misuse, RequestId, ServerId, SessionId, Transport};
+use sip_core::endpoint::{self, Endpoint, Flow, Misuse, NotifierId, RequestId, ServerId, SessionId, Transport};
 use sip_core::method::Method;
 
 mod auth;
@@ -44,6 +44,7 @@ mod switch;
 mod tone;
 mod transfer;
 mod waiting;
+mod watch;
 
 pub use config::{Config, ConnectedLine, Service, User};
 pub use keypad::Codes;
@@ -135,6 +136,7 @@ pub struct Pbx {
     rings: BTreeMap<RingId, Ring>,
     parking: park::Parking<leg::Waiting>,
     park_events: VecDeque<ParkEvent>,
+    watchers: blf::Watchers<NotifierId>,
     next_call: u64,
     next_ring: u64,
     changes: u64,
@@ -158,6 +160,7 @@ impl Pbx {
             vec![Invite, Ack, Cancel, Bye, Options, Info, Update, Prack, Message, Register, Refer, Notify, Subscribe]
         };
         sip.supported = Vec::new();
+        sip.packages = vec!["dialog".to_owned()];
         let terms = registrar::Terms {
             default_expires: config.default_expires,
             min_expires: config.min_expires,
@@ -183,6 +186,7 @@ impl Pbx {
             rings: BTreeMap::new(),
             parking,
             park_events: VecDeque::new(),
+            watchers: blf::Watchers::default(),
             next_call: 0,
             next_ring: 0,
             changes: 0,

@@ -39,7 +39,7 @@ async fn by_refer_and_the_slots_say_where() -> Result {
     let left = parked[0].until - parked[0].since;
     assert_eq!((parked[0].party.as_str(), left), ("1001", Duration::from_secs(300)));
     retrieved(&trio, "701").await?;
-    let gone = trio.bob.park_change(ParkChange::Retrieved, 10).await?;
+    let gone = trio.bob.park_change(ParkChange::Left, 10).await?;
     assert_eq!(gone.slot, slot);
     trio.stop().await
 }
@@ -149,6 +149,30 @@ async fn its_time_is_over_and_it_rings_back() -> Result {
     trio.stop().await
 }
 
+/// Its manager knows the slot, and what becomes of the call there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs real peers: ./dev interop"]
+async fn the_manager_says_where() -> Result {
+    for given_up in [false, true] {
+        let manager = || SlotSource::Ami(denwa::Ami::new("127.0.0.1", 5138, "dev", "devsecret"));
+        let mut trio = Trio::with(|account| account.slots(manager())).await?;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let slot = within("the park", 15, trio.his.park()).await??;
+        assert_eq!(slot, Slot::At("701".into()));
+        assert_eq!(trio.bob.ended(&trio.his, 5).await?, EndReason::Parked);
+        let change = if given_up {
+            trio.hers.hangup().await?;
+            ParkChange::GivenUp
+        } else {
+            retrieved(&trio, "701").await?;
+            ParkChange::Retrieved
+        };
+        assert_eq!(trio.bob.park_change(change, 10).await?.slot, slot);
+        trio.stop().await?;
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs real peers: ./dev interop"]
 async fn the_customer_gives_up() -> Result {
@@ -156,8 +180,8 @@ async fn the_customer_gives_up() -> Result {
     tokio::time::sleep(Duration::from_secs(1)).await;
     within("the park", 15, trio.his.park()).await??;
     trio.hers.hangup().await?;
-    // The slots only say that it is empty again.
-    let gone = trio.bob.park_change(ParkChange::Retrieved, 10).await?;
+    // The slots only say that they are empty again.
+    let gone = trio.bob.park_change(ParkChange::Left, 10).await?;
     assert_eq!(gone.slot, Slot::At("701".into()));
     assert!(trio.bob.inner().snapshot().parked.is_empty());
     trio.stop().await

@@ -84,6 +84,10 @@ impl Driver {
                 self.parked_in(now, id.0, Some(slot));
                 answer(reply, Ok(Reached::Agreed));
             }
+            Command::ParkOver { slot, given_up } => {
+                self.slot_over(slot, given_up);
+                answer(reply, Ok(Reached::Agreed));
+            }
             Command::PickUp(account, slot) => {
                 let dialled = self.dial_number(now, account, &slot);
                 if let Ok(Reached::Call(id, _)) = &dialled

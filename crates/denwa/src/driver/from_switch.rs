@@ -78,7 +78,7 @@ impl Driver {
                 self.report_refer(now, leg, 200);
                 self.answer_at.remove(&leg);
                 if let Some(slot) = self.lines.line(leg).and_then(|line| line.takes.take()) {
-                    self.slot_freed(now, slot);
+                    self.slot_over(slot, false);
                 }
                 self.change(id, CallChange::Answered, |call| {
                     call.phase = Phase::Active;

@@ -112,6 +112,7 @@ impl Driver {
             Fate::Retrieved(parked) => (parked, ParkChange::Retrieved),
             Fate::Recalled(parked) => (parked, ParkChange::RingingBack),
             Fate::GivenUp(parked) => (parked, ParkChange::GivenUp),
+            Fate::Left(parked) => (parked, ParkChange::Left),
             Fate::Forgotten(parked) => (parked, ParkChange::TimedOut),
             _ => return,
         };
@@ -181,7 +182,8 @@ impl Driver {
                 if taken && !was {
                     self.slot_taken(now, account, &slot);
                 } else if was && !taken {
-                    self.slot_freed(now, slot);
+                    let fate = self.lot.left(now, &call::Slot(slot));
+                    fate.into_iter().for_each(|fate| self.fate(fate));
                 }
             }
             SubscriptionEvent::Ended { why } => {
@@ -192,11 +194,11 @@ impl Driver {
         }
     }
 
-    /// Nobody is in a slot any more.
-    pub(super) fn slot_freed(&mut self, now: Instant, slot: String) {
-        if let Some(fate) = self.lot.retrieved(now, &call::Slot(slot)) {
-            self.fate(fate);
-        }
+    /// Somebody knows what became of a call of ours in a slot, if one is there.
+    pub(super) fn slot_over(&mut self, slot: String, given_up: bool) {
+        let slot = call::Slot(slot);
+        let fate = if given_up { self.lot.given_up(&slot) } else { self.lot.retrieved(&slot) };
+        fate.into_iter().for_each(|fate| self.fate(fate));
     }
 
     /// A slot has become taken: by our call, if one is on its way.

@@ -41,6 +41,30 @@ async fn park_and_take_it_elsewhere() {
     assert!(trio.server.parked().is_empty(), "the slot is free");
 }
 
+/// Nobody has to be asked: the slots say who waits in them.
+#[tokio::test]
+async fn the_slots_say_where() {
+    let slots = SlotSource::DialogInfo(701..=720);
+    let mut trio = Trio::with(Config::default(), |account| account.slots(slots)).await;
+    assert_eq!(within("the park", trio.ours.park()).await.unwrap(), Slot::At("701".into()));
+    let parked = park_event(&mut trio.agent.events, ParkChange::Parked).await;
+    assert_eq!((parked.slot, parked.party.as_str()), (Slot::At("701".into()), "1001"));
+    let taken = trio.target.me.pick_up("701").await.unwrap();
+    within("the slot's answer", taken.answered()).await.unwrap();
+    park_event(&mut trio.agent.events, ParkChange::Left).await;
+    trio.handed_over(&taken).await;
+}
+
+#[tokio::test]
+async fn given_up_in_the_slot() {
+    let slots = SlotSource::DialogInfo(701..=720);
+    let mut trio = Trio::with(Config::default(), |account| account.slots(slots)).await;
+    within("the park", trio.ours.park()).await.unwrap();
+    trio.theirs.hangup().await.unwrap();
+    park_event(&mut trio.agent.events, ParkChange::Left).await;
+    assert!(trio.agent._phone.snapshot().parked.is_empty());
+}
+
 #[tokio::test]
 async fn without_a_slot_the_call_stays_until_its_user_hangs_up() {
     let mut trio = Trio::new().await;

@@ -36,11 +36,13 @@ struct Watcher {
     told: Lamp,
 }
 
-impl<T: Copy + Ord> Watchers<T> {
-    pub(super) fn new() -> Self {
+impl<T> Default for Watchers<T> {
+    fn default() -> Self {
         Self(BTreeMap::new())
     }
+}
 
+impl<T: Copy + Ord> Watchers<T> {
     /// Somebody watches a number from now on: the first body for them.
     pub(super) fn add(&mut self, who: T, number: &str, entity: &str, lamp: Lamp) -> String {
         let body = body(number, entity, 0, &lamp);

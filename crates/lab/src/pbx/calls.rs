@@ -267,7 +267,7 @@ fn relayed(request: &Request) -> Headers {
 }
 
 /// The user of the Request-URI.
-fn dialled(request: &Request) -> Option<String> {
+pub(super) fn dialled(request: &Request) -> Option<String> {
     match request.uri().ok()? {
         Uri::Sip(uri) => uri.user().map(|user| user.into_owned()),
         _ => None,

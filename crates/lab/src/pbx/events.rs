@@ -22,6 +22,7 @@ impl Pbx {
             self.changes += 1;
             self.event(now, event);
         }
+        self.light_lamps(now);
         while let Some(transmit) = self.endpoint.poll_transmit() {
             let (from, to) = (self.here, transmit.flow.remote);
             self.out.push_back(match transmit.flow.transport {
@@ -52,6 +53,8 @@ impl Pbx {
                 told(self.endpoint.respond(now, id, status, headers, None));
             }
             Event::Request { id, session, request, .. } => self.request(now, id, session, &request),
+            Event::Subscribed { id, request, .. } => self.subscribed(now, id, &request),
+            Event::SubscriberGone { id, .. } => self.unsubscribed(id),
             Event::Referred { id, session, request, .. } => self.referred(now, id, session, &request),
             Event::Response { id, outcome, .. } => self.response(now, id, outcome.ok()),
             Event::Resolve { id, question } => {

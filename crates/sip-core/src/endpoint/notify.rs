@@ -120,7 +120,13 @@ impl Endpoint {
     ///
     /// # Errors
     /// It was answered, or the status is not 300 to 699.
-    pub fn refuse_subscription(&mut self, now: Instant, id: NotifierId, status: StatusCode) -> Result<(), Misuse> {
+    pub fn refuse_subscription(
+        &mut self,
+        now: Instant,
+        id: NotifierId,
+        status: StatusCode,
+        headers: Headers,
+    ) -> Result<(), Misuse> {
         if status.code() < 300 {
             return Err(Misuse::Argument("a refusal is 300 to 699"));
         }
@@ -128,7 +134,7 @@ impl Endpoint {
         let notifying = asked.then(|| self.forget_notifier(id)).flatten().ok_or(Misuse::Gone)?;
         if let Stage::Asked { transaction, request } = notifying.stage {
             let tag = notifying.dialog.local_tag().to_owned();
-            self.refuse_subscribe(now, transaction, &request, &tag, status, Headers::new());
+            self.refuse_subscribe(now, transaction, &request, &tag, status, headers);
         }
         self.pump(now);
         Ok(())

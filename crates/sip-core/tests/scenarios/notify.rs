@@ -193,7 +193,7 @@ fn what_is_refused() {
     // By the owner.
     send(&mut world, subscribe(3, "", "dialog", "600"));
     let id = asked(&mut world);
-    world.on(0, |e, now| e.refuse_subscription(now, id, StatusCode::FORBIDDEN)).unwrap();
+    world.on(0, |e, now| e.refuse_subscription(now, id, StatusCode::FORBIDDEN, vec![])).unwrap();
     assert_eq!(world.catch_response().status().code(), 403);
     assert_eq!(world.on(0, |e, now| e.accept_subscription(now, id, None)), Err(Misuse::Gone));
     // In a dialog that there is, but not from it, out of order, or to something else.

@@ -183,7 +183,7 @@ impl Model {
                 if let Some(id) = self.subscribers[node].first().copied() {
                     let body = Some(("text/plain".to_owned(), "news".into()));
                     order(world, node, |e, now| match fate {
-                        0 => e.refuse_subscription(now, id, StatusCode::FORBIDDEN),
+                        0 => e.refuse_subscription(now, id, StatusCode::FORBIDDEN, vec![]),
                         1 => e.end_subscription(now, id, End::NoResource),
                         2..=4 => e.accept_subscription(now, id, body),
                         _ => e.notify(now, id, body),

@@ -11,7 +11,7 @@ fn early() -> Lamp {
 
 #[test]
 fn only_changes_are_told_and_versions_grow() {
-    let mut watchers = Watchers::new();
+    let mut watchers = Watchers::default();
     assert!(watchers.is_empty());
     assert!(watchers.add(1, "1002", ENTITY, Lamp::Terminated).contains("version=\"0\""));
     watchers.add(2, "1002", ENTITY, early());
