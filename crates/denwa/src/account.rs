@@ -1,6 +1,6 @@
 //! An account: who we are, and where that is known.
 use crate::identity::CallerIdProfile;
-use crate::park::{ParkMethod, SlotSource};
+use crate::park::{ParkMethod, Pickup, SlotSource};
 use crate::transfer::{DtmfMode, Keys, ReferPolicy};
 use sip_core::uri::Uri;
 use std::fmt;
@@ -43,7 +43,7 @@ pub(crate) struct Profile {
     pub(crate) park: ParkMethod,
     pub(crate) slots: SlotSource,
     pub(crate) park_timeout: Duration,
-    pub(crate) pickup: String,
+    pub(crate) pickup: Pickup,
     pub(crate) caller_id: CallerIdProfile,
     pub(crate) refer: ReferPolicy,
     pub(crate) bridge: bool,
@@ -70,7 +70,7 @@ impl Account {
             park: ParkMethod::ReferTo("700".to_owned()),
             slots: SlotSource::Told,
             park_timeout: call::lot::PARK_TIMEOUT,
-            pickup: "*8".to_owned(),
+            pickup: Pickup::default(),
             caller_id: CallerIdProfile::None,
             refer: ReferPolicy::Follow,
             bridge: false,
@@ -163,10 +163,10 @@ impl Account {
         self
     }
 
-    /// The code that takes a call which rings elsewhere; an extension may follow it. `*8`.
+    /// How a call is taken that rings elsewhere; by the code `*8` unless told otherwise.
     #[must_use]
-    pub fn pickup(mut self, code: impl Into<String>) -> Self {
-        self.0.pickup = code.into();
+    pub fn pickup(mut self, how: Pickup) -> Self {
+        self.0.pickup = how;
         self
     }
 

@@ -23,6 +23,7 @@ mod lines;
 #[cfg(feature = "ami")]
 mod manager;
 mod park;
+mod pickup;
 mod reception;
 mod records;
 mod stopping;
@@ -44,11 +45,12 @@ use call::{LegId, Policy, Switch};
 use lines::Lines;
 use media::Engine;
 use park::Slots;
+use pickup::PickingUp;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use reception::Reception;
 use sdp::Codec;
-use sip_core::endpoint::{Endpoint, Flow, ReferId, RequestId, Transmit};
+use sip_core::endpoint::{Endpoint, Flow, ReferId, RequestId, SubscriptionId, Transmit};
 use sip_core::resolve::{Resolved, Target};
 use sip_core::uri::Host;
 use std::collections::{BTreeMap, BTreeSet};
@@ -94,6 +96,8 @@ pub(crate) struct Driver {
     receptions: BTreeMap<AccountId, Reception>,
     /// When calls that come in answer themselves.
     answer_at: BTreeMap<LegId, Instant>,
+    /// Calls that are to be taken as soon as it is known which.
+    pickups: BTreeMap<SubscriptionId, PickingUp>,
     lot: Lot,
     slots: Slots,
     /// What is sent to those on hold.
@@ -164,6 +168,7 @@ impl Driver {
             infos: BTreeMap::new(),
             receptions: BTreeMap::new(),
             answer_at: BTreeMap::new(),
+            pickups: BTreeMap::new(),
             lot: Lot::default(),
             slots: Slots::default(),
             hold_sound,
@@ -269,6 +274,10 @@ impl Driver {
         if self.lot.deadline().is_some_and(|due| due <= now) {
             self.parked_due(now);
         }
+        if self.pickups.values().any(|picking| picking.until <= now) {
+            self.pickups_due(now);
+            self.settle(now);
+        }
         if self.answer_at.values().any(|due| *due <= now) {
             self.answer_due(now);
             self.settle(now);
@@ -282,7 +291,8 @@ impl Driver {
         let layers = [self.endpoint.poll_timeout().map(|(due, _)| due), self.switch.poll_timeout().map(|(due, _)| due)];
         let answers = self.answer_at.values().min().copied();
         let own = [self.figures_due, self.stopping.as_ref().map(Stopping::deadline), self.lot.deadline(), answers];
-        layers.into_iter().chain(own).flatten().min().unwrap_or_else(|| Instant::now() + FOREVER)
+        let pickups = self.pickups.values().map(|picking| picking.until).min();
+        layers.into_iter().chain(own).chain([pickups]).flatten().min().unwrap_or_else(|| Instant::now() + FOREVER)
     }
 
     /// Drains the layers until none has anything to say. They come to rest: each word answers an earlier one.

@@ -93,7 +93,7 @@ pub use events::{Events, KEPT_MAX, LOSSY_MAX};
 pub use handle::{AccountHandle, Call, Incoming, Phone};
 pub use identity::{CallerIdProfile, Context, Identity};
 pub use log::CallLog;
-pub use park::{Forwarding, ParkChange, ParkMethod, ParkedCall, Slot, SlotSource};
+pub use park::{Forwarding, ParkChange, ParkMethod, ParkedCall, Pickup, Slot, SlotSource};
 pub use sdp::Codec;
 pub use sip_core::uri::{Uri, UriError};
 pub use transfer::{Codes, DialOptions, DtmfMode, Keys, ReferPolicy, ReferRequest, TransferOptions};

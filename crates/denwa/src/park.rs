@@ -17,10 +17,26 @@ pub enum ParkMethod {
     Directed(RangeInclusive<u32>),
     /// Keys that the exchange knows, such as `#700`.
     FeatureCode(Digits),
-    /// REFER to a park server, asking it to take the other side over with Replaces (RFC 5359 §2.17).
+    /// REFER to a park server, asking it to take the other side over with Replaces (RFC 5359 §2.15).
     Rfc5359(Uri),
     /// REFER to an orbit; the slot is in the body of the 2xx.
     Bodied(String),
+}
+
+/// How a call is taken that rings at another phone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Pickup {
+    /// A code that the exchange knows; the extension follows it. `*8`.
+    Code(String),
+    /// The exchange is asked which call rings there (RFC 4235), and an INVITE takes its place (RFC 3891).
+    Replaces,
+}
+
+impl Default for Pickup {
+    fn default() -> Self {
+        Self::Code("*8".to_owned())
+    }
 }
 
 /// Where the number of the slot comes from.

@@ -154,7 +154,7 @@ async fn its_time_is_over_and_it_rings_back() -> Result {
 #[ignore = "needs real peers: ./dev interop"]
 async fn the_manager_says_where() -> Result {
     for given_up in [false, true] {
-        let manager = || SlotSource::Ami(denwa::Ami::new("127.0.0.1", 5138, "dev", "devsecret"));
+        let manager = || SlotSource::Ami(denwa::ami::Ami::new("127.0.0.1", 5138, "dev", "devsecret"));
         let mut trio = Trio::with(|account| account.slots(manager())).await?;
         tokio::time::sleep(Duration::from_secs(1)).await;
         let slot = within("the park", 15, trio.his.park()).await??;

@@ -98,9 +98,7 @@ impl Driver {
                 answer(reply, dialled);
             }
             Command::PickUpRinging(account, extension) => {
-                let code = self.profiles.get(&account).map(|profile| profile.pickup.clone()).unwrap_or_default();
-                let dialled = self.dial_number(now, account, &format!("{code}{extension}"));
-                answer(reply, dialled);
+                self.pick_up_ringing(now, account, &extension, reply);
             }
             Command::Merge(ids) => {
                 let legs: Vec<LegId> = ids.into_iter().map(|id| id.0).collect();
@@ -165,12 +163,12 @@ impl Driver {
     }
 
     /// A number of the account's server.
-    fn dial_number(&mut self, now: Instant, account: AccountId, number: &str) -> Result<Reached, Error> {
+    pub(super) fn dial_number(&mut self, now: Instant, account: AccountId, number: &str) -> Result<Reached, Error> {
         let to = self.number_at(Some(account), number)?;
         self.dial(now, Some(account), to, DialOptions::default())
     }
 
-    fn dial(
+    pub(super) fn dial(
         &mut self,
         now: Instant,
         account: Option<AccountId>,

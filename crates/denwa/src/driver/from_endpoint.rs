@@ -3,6 +3,7 @@ use super::Driver;
 use super::reception::Welcome;
 use crate::event::{AccountId, CallId};
 use crate::identity::{self, Identity};
+use crate::log::Outcome;
 use bytes::Bytes;
 use call::{LegId, Loss, Signal};
 use sip_core::endpoint::{Event, Flow, OfferId, ServerId, SessionEvent, SessionId};
@@ -72,8 +73,14 @@ impl Driver {
         };
         let (ring, forward_to) = match self.welcome(account, state.recall.is_some()) {
             Welcome::Ring(ring, forward_to) => (ring, forward_to),
-            Welcome::Refuse(status) => return self.turn_away(now, session, status),
-            Welcome::Forward(to) => return self.send_elsewhere(now, session, &to),
+            Welcome::Refuse(status) => {
+                self.write_down_unrung(session, &state, Outcome::Busy);
+                return self.turn_away(now, session, status);
+            }
+            Welcome::Forward(to) => {
+                self.write_down_unrung(session, &state, Outcome::Redirected { to: to.to_string() });
+                return self.send_elsewhere(now, session, &to);
+            }
         };
         let Ok((stream, local)) = self.open_stream(now, Some(flow.local.ip())) else {
             return self.turn_away(now, session, StatusCode::SERVICE_UNAVAILABLE);

@@ -4,6 +4,7 @@ use super::park::slot_told;
 use crate::error::Error;
 use crate::event::{AccountId, CallChange, CallId, CallState, Direction, Event};
 use crate::identity::{self, Context, caller_id_headers};
+use crate::park::ParkMethod;
 use crate::transfer::{ReferPolicy, ReferRequest};
 use call::{LegId, ReferEnd, Referral, Signal, Target, Traits};
 use sip_core::endpoint::{Flow, Headers, Refer, ReferEvent, ReferId, ReferOutcome, ReferredId, SessionId};
@@ -41,6 +42,10 @@ impl Driver {
             }
             _ => return Err(501),
         };
+        let server = self.park_server(state.account).filter(|_| matches!(referral, Referral::Park { .. }));
+        if let Some(server) = server {
+            return self.refer_to_park_server(now, leg, session, server);
+        }
         let line = self.lines.line(leg).ok_or(481_u16)?;
         line.transferred = Some((target.to_string(), true));
         let context = line.context.clone();
@@ -54,6 +59,29 @@ impl Driver {
         refer.referred_by = referred_by;
         refer.headers = headers;
         self.endpoint.refer(now, session, refer).map_err(|_| 481)
+    }
+
+    fn park_server(&self, account: Option<AccountId>) -> Option<Uri> {
+        match &self.profiles.get(&account?)?.park {
+            ParkMethod::Rfc5359(server) => Some(server.clone()),
+            _ => None,
+        }
+    }
+
+    /// Asks a park server to take the other side over (RFC 5359 §2.15): it calls them in our place, and they hang up on us.
+    fn refer_to_park_server(
+        &mut self,
+        now: Instant,
+        leg: LegId,
+        session: SessionId,
+        server: Uri,
+    ) -> Result<ReferId, u16> {
+        let account = self.board.call(CallId(leg)).and_then(|call| call.account);
+        let replaces = self.endpoint.replaces_value(session, false).ok_or(481_u16)?;
+        let party = self.way_to(leg, session).ok_or(481_u16)?;
+        let mut refer = Refer::new(refer_to_value(&party, &[(Name::Replaces, replaces)]));
+        refer.referred_by = account.and_then(|id| self.profiles.get(&id)).map(|me| format!("<{}>", me.aor));
+        self.endpoint.refer_out_of_dialog(now, account.map(|id| id.0), server, refer).map_err(|_| 481)
     }
 
     /// How somebody else reaches the other side of a call: its Contact, for only that is sure to be the same phone; else

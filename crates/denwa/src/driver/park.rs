@@ -169,6 +169,9 @@ impl Driver {
     }
 
     pub(super) fn subscription_says(&mut self, now: Instant, id: SubscriptionId, event: SubscriptionEvent) {
+        if self.pickup_says(now, id, &event) {
+            return;
+        }
         match event {
             SubscriptionEvent::Notify { body, .. } => {
                 let Some(watched) = self.slots.watched.get_mut(&id) else { return };

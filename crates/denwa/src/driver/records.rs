@@ -2,14 +2,25 @@
 use super::Driver;
 use crate::event::{CallId, CallState, Direction, EndReason};
 use crate::log::{Entry, Outcome};
+use sip_core::endpoint::SessionId;
 use std::time::{Instant, SystemTime};
 
 impl Driver {
     /// Once, when a call is over.
     pub(super) fn write_down(&mut self, id: CallId, reason: &EndReason) {
         let Some(call) = self.board.call(id) else { return };
-        let dialog = self.lines.session(id.0).and_then(|session| self.endpoint.dialog(session));
-        let name = dialog.map_or_else(|| id.to_string(), |dialog| dialog.call_id().to_owned());
+        let outcome = self.outcome(&call, reason);
+        self.append(self.lines.session(id.0), &call, outcome);
+    }
+
+    /// A call that came in and was turned away or sent elsewhere before it rang.
+    pub(super) fn write_down_unrung(&self, session: SessionId, call: &CallState, outcome: Outcome) {
+        self.append(Some(session), call, outcome);
+    }
+
+    fn append(&self, session: Option<SessionId>, call: &CallState, outcome: Outcome) {
+        let dialog = session.and_then(|session| self.endpoint.dialog(session));
+        let name = dialog.map_or_else(|| call.id.to_string(), |dialog| dialog.call_id().to_owned());
         let (now, wall) = (Instant::now(), SystemTime::now());
         let at = |moment: Instant| wall - now.saturating_duration_since(moment);
         let remote = if call.anonymous { String::new() } else { call.remote.to_string() };
@@ -20,7 +31,7 @@ impl Driver {
         entry.ended = wall;
         entry.codec.clone_from(&call.codec);
         entry.mos = call.quality.mos;
-        entry.outcome = self.outcome(&call, reason);
+        entry.outcome = outcome;
         self.board.log().append(entry);
     }
 

@@ -1,7 +1,7 @@
 //! Park: the slot is told by whoever knows it; the call is taken from there, rings back, or is given up.
 use super::support::*;
 use super::trio::*;
-use denwa::{Account, EndReason, ParkChange, Slot, SlotSource};
+use denwa::{Account, EndReason, ParkChange, ParkMethod, Slot, SlotSource};
 use lab::pbx::Config;
 use std::sync::Arc;
 use std::time::Duration;
@@ -115,4 +115,46 @@ async fn who_parked_it_is_told_what_became_of_it() {
     assert_eq!(parked.until - parked.since, Duration::from_secs(2));
     let back = park_event(&mut trio.agent.events, ParkChange::RingingBack).await;
     assert_eq!(back.slot, parked.slot);
+}
+
+/// A park server as RFC 5359 §2.15 has it: asked by a REFER of its own, it would take the customer over; here it only says
+/// that it has, and the exchange hangs up on us.
+#[tokio::test]
+async fn by_a_park_server() {
+    let server = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let at: denwa::Uri = format!("sip:park@{}", server.local_addr().unwrap()).parse().unwrap();
+    let set = |account: Account| account.park(ParkMethod::Rfc5359(at));
+    let trio = Trio::with(Config::default(), set).await;
+    let ours = trio.ours.clone();
+    let park = tokio::spawn(async move { ours.park().await });
+    let mut buffer = vec![0; 4096];
+    let (length, parker) = within("the REFER", server.recv_from(&mut buffer)).await.unwrap();
+    let refer = String::from_utf8_lossy(&buffer[..length]).into_owned();
+    let field = |name: &str| {
+        let lines = refer.lines().filter_map(|line| line.split_once(": "));
+        lines.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_owned()).next().unwrap()
+    };
+    assert!(refer.starts_with("REFER sip:park@"), "{refer}");
+    let refer_to = field("Refer-To");
+    assert!(refer_to.contains("?Replaces=") && refer_to.contains("to-tag%3D"), "{refer_to}");
+    let (via, from, to, call_id) = (field("Via"), field("From"), field("To"), field("Call-ID"));
+    let accepted = format!(
+        "SIP/2.0 202 Accepted\r\nVia: {via}\r\nFrom: {from}\r\nTo: {to};tag=p\r\nCall-ID: {call_id}\r\nCSeq: {}\r\n\
+         Contact: <sip:{}>\r\nContent-Length: 0\r\n\r\n",
+        field("CSeq"),
+        server.local_addr().unwrap()
+    );
+    server.send_to(accepted.as_bytes(), parker).await.unwrap();
+    let notify = format!(
+        "NOTIFY sip:1002@{parker} SIP/2.0\r\nVia: SIP/2.0/UDP {};rport;branch=z9hG4bKp1\r\nMax-Forwards: 70\r\n\
+         From: {to};tag=p\r\nTo: {from}\r\nCall-ID: {call_id}\r\nCSeq: 1 NOTIFY\r\nContact: <sip:{}>\r\n\
+         Event: refer\r\nSubscription-State: terminated;reason=noresource\r\nContent-Type: message/sipfrag\r\n\
+         Content-Length: 14\r\n\r\nSIP/2.0 200 OK",
+        server.local_addr().unwrap(),
+        server.local_addr().unwrap()
+    );
+    server.send_to(notify.as_bytes(), parker).await.unwrap();
+    assert_eq!(within("the park", park).await.unwrap().unwrap(), Slot::Unknown);
+    trio.theirs.hangup().await.unwrap();
+    assert_eq!(ended(&trio.ours).await, EndReason::Parked);
 }

@@ -1,7 +1,8 @@
 //! More than one call: conference, swap, join, pick-up; and calls that are not to ring.
 use super::support::*;
 use super::trio::*;
-use denwa::{CallChange, EndReason, Error, Forwarding};
+use denwa::log::{Outcome, Query};
+use denwa::{CallChange, EndReason, Error, Forwarding, Pickup};
 use std::time::Duration;
 
 #[tokio::test]
@@ -57,6 +58,28 @@ async fn a_call_that_rings_elsewhere_is_taken() {
     received(&taken, 10).await;
 }
 
+/// Without a code: who rings there is asked, and its place taken.
+#[tokio::test]
+async fn a_call_that_rings_elsewhere_is_taken_by_its_dialog() {
+    let server = pbx();
+    let mut customer = party("1001", &server, |account| account).await;
+    let mut agent = party("1002", &server, |account| account).await;
+    let third = party("1003", &server, |account| account.pickup(Pickup::Replaces)).await;
+    let none = third.me.pick_up_ringing("1002").await.unwrap_err();
+    assert!(matches!(none, Error::Misuse { .. }), "{none}");
+    let unknown = third.me.pick_up_ringing("1999").await.unwrap_err();
+    assert_eq!(unknown.status(), Some(404), "{unknown}");
+    let theirs = customer.me.dial(uri("1002", server.addr())).await.unwrap();
+    let ring = incoming(&mut agent.events).await;
+    until(&mut customer.events, theirs.id(), CallChange::Ringing).await;
+    let taken = third.me.pick_up_ringing("1002").await.unwrap();
+    within("the pick-up", taken.answered()).await.unwrap();
+    within("the caller's answer", theirs.answered()).await.unwrap();
+    assert_eq!(within("the CANCEL", ring.ended()).await, EndReason::Cancelled);
+    received(&theirs, 10).await;
+    received(&taken, 10).await;
+}
+
 /// 650 rings at 1002 and 1003.
 #[tokio::test]
 async fn a_call_that_another_phone_of_the_group_answers() {
@@ -81,6 +104,8 @@ async fn not_to_be_disturbed_and_sent_elsewhere() {
     agent.me.do_not_disturb(true).await.unwrap();
     let refused = customer.me.dial(uri("1002", server.addr())).await.unwrap();
     assert_eq!(within("the refusal", refused.answered()).await.unwrap_err().status(), Some(486));
+    let log = agent._phone.call_log().query(&Query::default()).unwrap();
+    assert_eq!(log.iter().map(|entry| &entry.outcome).collect::<Vec<_>>(), [&Outcome::Busy], "it is in the log");
     agent.me.do_not_disturb(false).await.unwrap();
     // The lab does not follow a 302; a phone that is called directly shows it as it is.
     let mut forwarding = Forwarding::default();
@@ -95,7 +120,6 @@ async fn not_to_be_disturbed_and_sent_elsewhere() {
 /// Each finished call is in the log once, with what became of it.
 #[tokio::test]
 async fn finished_calls_are_in_the_log() {
-    use denwa::log::{Outcome, Query};
     let mut trio = Trio::new().await;
     let busy = trio.agent.me.dial(uri("605", trio.server.addr())).await.unwrap();
     assert!(within("the refusal", busy.answered()).await.is_err());

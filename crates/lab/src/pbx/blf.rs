@@ -15,10 +15,11 @@ pub(super) const DIALOG_INFO: &str = "application/dialog-info+xml";
 pub(super) enum Lamp {
     #[default]
     Terminated,
-    /// It rings; for whom, by name-addr, and who that one has dialled.
+    /// It rings; for whom, by name-addr, and who that one has dialled; and which dialog it is: Call-ID, the phone's tag, ours.
     Early {
         caller: String,
         callee: String,
+        dialog: Option<(String, String, String)>,
     },
     Confirmed,
 }
@@ -74,13 +75,13 @@ impl<T: Copy + Ord> Watchers<T> {
     }
 }
 
-/// A document in the shape that Asterisk sends.
+/// A document in the shape that Asterisk sends, with the name of the dialog besides, for those who would take its place.
 fn body(number: &str, entity: &str, version: u32, lamp: &Lamp) -> String {
     let (number, entity) = (escaped(number), escaped(entity));
     let (attributes, parties, state) = match lamp {
-        Lamp::Terminated => ("", String::new(), "terminated"),
-        Lamp::Confirmed => ("", String::new(), "confirmed"),
-        Lamp::Early { caller, callee } => {
+        Lamp::Terminated => (String::new(), String::new(), "terminated"),
+        Lamp::Confirmed => (String::new(), String::new(), "confirmed"),
+        Lamp::Early { caller, callee, dialog } => {
             let party = |name: &str, address: &str| {
                 let (display, uri) = display_and_uri(address);
                 let (display, uri) = (escaped(display), escaped(uri));
@@ -89,7 +90,11 @@ fn body(number: &str, entity: &str, version: u32, lamp: &Lamp) -> String {
                 )
             };
             let parties = party("remote", caller) + &party("local", callee);
-            (" direction=\"recipient\"", parties, "early")
+            let names = dialog.as_ref().map_or_else(String::new, |(call_id, theirs, ours)| {
+                let (call_id, theirs, ours) = (escaped(call_id), escaped(theirs), escaped(ours));
+                format!(" call-id=\"{call_id}\" local-tag=\"{theirs}\" remote-tag=\"{ours}\"")
+            });
+            (format!("{names} direction=\"recipient\""), parties, "early")
         }
     };
     format!(

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
+use sip_core::dialog::Dialog;
 use sip_core::endpoint::{Body, NotifierId};
 use sip_core::message::Request;
 use sip_core::status::StatusCode;
@@ -50,17 +51,22 @@ impl Pbx {
             return Lamp::Confirmed;
         }
         let callee = || self.identity(number).to_string();
-        let rings = self.legs.values().find_map(|leg| match leg.at {
-            At::Branch(ring) if leg.user == number && leg.phase == Phase::Calling => self.rings.get(&ring),
+        let rings = self.legs.iter().find_map(|(session, leg)| match leg.at {
+            At::Branch(ring) if leg.user == number && leg.phase == Phase::Calling => {
+                Some((self.endpoint.dialog(*session), self.rings.get(&ring)?))
+            }
             _ => None,
         });
-        if let Some(ring) = rings {
-            return Lamp::Early { caller: ring.identity.clone(), callee: callee() };
+        if let Some((dialog, ring)) = rings {
+            let name = |dialog: &Dialog| {
+                (dialog.call_id().to_owned(), dialog.remote_tag().to_owned(), dialog.local_tag().to_owned())
+            };
+            return Lamp::Early { caller: ring.identity.clone(), callee: callee(), dialog: dialog.map(name) };
         }
         let mut calls = self.calls.values().filter(|call| call.from == number || call.to == number);
         let direct = |call: &&super::calls::Call| matches!(call.kind, Kind::Bridge(_)) && call.to == number;
         if let Some(call) = self.calls.values().filter(direct).find(|call| !call.is_talking(&self.legs)) {
-            return Lamp::Early { caller: self.identity(&call.from).to_string(), callee: callee() };
+            return Lamp::Early { caller: self.identity(&call.from).to_string(), callee: callee(), dialog: None };
         }
         let talks = self.legs.values().any(|leg| leg.user == number && leg.phase == Phase::Talking);
         if talks || calls.any(|call| !matches!(call.kind, Kind::Legs) && call.is_talking(&self.legs)) {

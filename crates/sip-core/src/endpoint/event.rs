@@ -44,8 +44,8 @@ pub enum Event {
     Refer {
         /// Which.
         id: ReferId,
-        /// In which session.
-        session: SessionId,
+        /// In which session; none if out of any call.
+        session: Option<SessionId>,
         /// How.
         event: ReferEvent,
     },

@@ -8,12 +8,27 @@ use std::time::Instant;
 impl Endpoint {
     /// Sends a request. Ends in [`Event::Response`]; for a method that cannot stand alone at once, with a transport error.
     pub fn request_out_of_dialog(&mut self, now: Instant, request: OutOfDialog) -> RequestId {
-        let id = RequestId(self.fresh_id());
+        let (id, dialog) = self.prepare_out_of_dialog();
         if matches!(request.method, Method::Invite | Method::Ack | Method::Bye | Method::Cancel | Method::Prack) {
             self.emit(Event::Response { id, session: None, outcome: Err(Failure::TransportError) });
             return id;
         }
-        let (call_id, tag) = (self.mint.call_id(), self.mint.tag());
+        self.send_out_of_dialog(now, id, request, dialog);
+        id
+    }
+
+    /// The id of a request, its Call-ID and its tag.
+    pub(super) fn prepare_out_of_dialog(&mut self) -> (RequestId, (String, String)) {
+        (RequestId(self.fresh_id()), (self.mint.call_id(), self.mint.tag()))
+    }
+
+    pub(super) fn send_out_of_dialog(
+        &mut self,
+        now: Instant,
+        id: RequestId,
+        request: OutOfDialog,
+        (call_id, tag): (String, String),
+    ) {
         let from = self.sender(request.account, request.from, None, &tag);
         let to = format!("<{}>", request.to.as_ref().unwrap_or(&request.target));
         let (routes, next_hop, way) = self.way_out(request.account, &request.target, request.flow);
@@ -34,6 +49,5 @@ impl Endpoint {
         };
         self.send(now, Purpose::Request(id, None), request.account, draft, way);
         self.pump(now);
-        id
     }
 }

@@ -2,13 +2,17 @@
 
 use super::caller::reason_of;
 use super::offer::retry_after;
-use super::{Due, Endpoint, Event, Failure, Flow, Headers, Misuse, ReferId, ReferredId, RequestId, SessionId, User};
+use super::{
+    AccountId, Due, Endpoint, Event, Failure, Flow, Headers, Misuse, OutOfDialog, ReferId, ReferredId, RequestId,
+    SessionId, User,
+};
 use crate::header::{self, Name};
 use crate::message::{Request, Response};
 use crate::method::Method;
 use crate::sipfrag;
 use crate::status::StatusCode;
 use crate::transaction::layer::TransactionId;
+use crate::uri::Uri;
 use std::time::{Duration, Instant};
 
 /// How long the subscription of a peer's REFER lasts, in seconds.
@@ -34,6 +38,18 @@ impl Refer {
     /// To that target, with a subscription.
     pub fn new(refer_to: String) -> Self {
         Self { refer_to, referred_by: None, headers: Headers::new(), subscribe: true }
+    }
+
+    fn into_headers(self) -> Headers {
+        let mut headers = vec![(Name::ReferTo, self.refer_to)];
+        if !self.subscribe {
+            // RFC 4488 §4
+            headers.push((Name::ReferSub, "false".to_owned()));
+            headers.push((Name::Supported, "norefersub".to_owned()));
+        }
+        headers.extend(self.referred_by.map(|by| (Name::ReferredBy, by)));
+        headers.extend(self.headers);
+        headers
     }
 }
 
@@ -94,7 +110,8 @@ pub enum ReferOutcome {
 #[derive(Debug)]
 pub(super) struct Referring {
     request: RequestId,
-    session: SessionId,
+    /// None of a REFER out of any call.
+    session: Option<SessionId>,
     /// Call-ID and our tag: NOTIFYs still come after the session's BYE (RFC 5057).
     dialog: (String, String),
 }
@@ -142,17 +159,34 @@ impl Endpoint {
         }
         let session = self.sessions.get(&id).ok_or(Misuse::Gone)?;
         let dialog = (session.call_id.clone(), session.local_tag.clone());
-        let mut headers = vec![(Name::ReferTo, refer.refer_to)];
-        if !refer.subscribe {
-            // RFC 4488 §4
-            headers.push((Name::ReferSub, "false".to_owned()));
-            headers.push((Name::Supported, "norefersub".to_owned()));
-        }
-        headers.extend(refer.referred_by.map(|by| (Name::ReferredBy, by)));
-        headers.extend(refer.headers);
-        let request = self.request(now, id, Method::Refer, headers, None)?;
+        let request = self.request(now, id, Method::Refer, refer.into_headers(), None)?;
         let refer = ReferId(self.fresh_id());
-        self.refers.insert(refer, Referring { request, session: id, dialog });
+        self.refers.insert(refer, Referring { request, session: Some(id), dialog });
+        Ok(refer)
+    }
+
+    /// Sends a REFER out of any call, to a server that does the work: the park server of RFC 5359 §2.15.
+    ///
+    /// # Errors
+    /// Too many REFERs are under way.
+    pub fn refer_out_of_dialog(
+        &mut self,
+        now: Instant,
+        account: Option<AccountId>,
+        server: Uri,
+        refer: Refer,
+    ) -> Result<ReferId, Misuse> {
+        if self.refers.len() >= self.config.limits.refers {
+            return Err(Misuse::Argument("too many REFERs are under way"));
+        }
+        let mut outer = OutOfDialog::new(Method::Refer, server);
+        outer.account = account;
+        outer.headers = refer.into_headers();
+        // Known before it is sent, for it may fail at once.
+        let refer = ReferId(self.fresh_id());
+        let (request, dialog) = self.prepare_out_of_dialog();
+        self.refers.insert(refer, Referring { request, session: None, dialog: dialog.clone() });
+        self.send_out_of_dialog(now, request, outer, dialog);
         Ok(refer)
     }
 
@@ -199,7 +233,7 @@ impl Endpoint {
     /// The session of a REFER ends. Its peer may still tell how that went, but not for
     /// long: exchanges do it within seconds.
     pub(super) fn hasten_refers(&mut self, now: Instant, session: SessionId) {
-        let waiting = self.refers.iter().filter(|(_, refer)| refer.session == session).map(|(id, _)| *id);
+        let waiting = self.refers.iter().filter(|(_, refer)| refer.session == Some(session)).map(|(id, _)| *id);
         for id in waiting.collect::<Vec<_>>() {
             self.deadlines.set(Due::Refer(id), Some(now + self.config.timers.give_up()));
         }
@@ -219,6 +253,7 @@ impl Endpoint {
             return false;
         };
         let session = self.refers[&id].session;
+        let alive = session.is_none_or(|session| self.sessions.contains_key(&session));
         let tag = key.map(|(_, tag)| tag);
         let ok = self.reply(request, StatusCode::OK, tag.as_deref());
         self.transactions.respond(now, transaction, ok);
@@ -226,7 +261,7 @@ impl Endpoint {
         let state = request.maybe::<header::SubscriptionState<'_>>().ok().flatten();
         let over = state.is_some_and(|state| state.is_terminated());
         let left = state.and_then(|state| state.expires()).unwrap_or(EXPIRES).min(LONGEST);
-        let left = if self.sessions.contains_key(&session) { left } else { 0 };
+        let left = if alive { left } else { 0 };
         let until = now + Duration::from_secs(u64::from(left)) + self.config.timers.give_up();
         self.deadlines.set(Due::Refer(id), Some(until));
         match status {

@@ -270,3 +270,47 @@ fn refer_to_values() {
     }
     assert!(refer_target(&request(&format!("Refer-To: <sip:a@b{many}>\r\n"))).is_err());
 }
+
+/// RFC 5359 §2.15: the parker asks the park server to take the call over.
+#[test]
+fn to_a_park_server_out_of_any_call() {
+    let mut world = World::new(5);
+    world.node("alice", "10.0.0.1:5060");
+    world.peer("park", "10.0.0.3:5060");
+    let customer = "sip:customer@10.0.0.2".parse().unwrap();
+    let refer_to = refer_to_value(&customer, &[(Name::Replaces, "c@10.0.0.2;to-tag=b;from-tag=a".to_owned())]);
+    let server = "sip:park@10.0.0.3".parse().unwrap();
+    world.on(0, |e, now| e.refer_out_of_dialog(now, None, server, Refer::new(refer_to))).unwrap();
+    let (packet, request) = world.catch_request(Method::Refer);
+    assert_eq!(
+        request.value(&Name::ReferTo),
+        Some("<sip:customer@10.0.0.2?Replaces=c%4010.0.0.2%3Bto-tag%3Db%3Bfrom-tag%3Da>")
+    );
+    let target = refer_target(&request).unwrap();
+    assert_eq!(target.headers, [(Name::Replaces, "c@10.0.0.2;to-tag=b;from-tag=a".to_owned())]);
+    world.answer(&packet, 202, "p", &[(Name::Contact, "<sip:10.0.0.3>")], None);
+    for (cseq, state, status) in [(1, "active;expires=60", "100 Trying"), (2, "terminated;reason=noresource", "200 OK")]
+    {
+        let from = request.from().unwrap();
+        let body = format!("SIP/2.0 {status}\r\n");
+        let text = format!(
+            "NOTIFY sip:alice@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.3;rport;branch=z9hG4bKp{cseq}\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:park@10.0.0.3>;tag=p\r\nTo: <{}>;tag={}\r\nCall-ID: {}\r\n\
+             CSeq: {cseq} NOTIFY\r\nContact: <sip:10.0.0.3>\r\nEvent: refer\r\nSubscription-State: {state}\r\n\
+             Content-Type: message/sipfrag\r\nContent-Length: {}\r\n\r\n{body}",
+            from.uri_str(),
+            from.tag().unwrap(),
+            request.call_id().unwrap(),
+            body.len()
+        );
+        world.inject(addr("10.0.0.3:5060"), addr("10.0.0.1:5060"), text);
+        assert_eq!(world.catch_response().status().code(), 200);
+    }
+    let ends = std::iter::from_fn(|| world.next_event(0)).filter_map(|event| match event {
+        Event::Refer { session: None, event: ReferEvent::Ended { outcome }, .. } => Some(outcome),
+        _ => None,
+    });
+    assert!(matches!(ends.collect::<Vec<_>>()[..], [ReferOutcome::Final { status: StatusCode::OK, .. }]));
+    world.settle();
+    world.assert_idle();
+}

@@ -6,6 +6,7 @@ fn early() -> Lamp {
     Lamp::Early {
         caller: "\"Alice & Co\" <sip:1001@10.0.0.1:5060>".to_owned(),
         callee: "<sip:1002@10.0.0.1:5060>".to_owned(),
+        dialog: Some(("c<d".to_owned(), "theirs".to_owned(), "ours".to_owned())),
     }
 }
 
