@@ -104,6 +104,9 @@ pub struct Source {
     cycles: u64,
     base: u64,
     bad: Option<u16>,
+    /// Nobody listened since `max`: what was missed meanwhile is not lost.
+    paused: bool,
+    skipped: u64,
     probation: u16,
     received: u64,
     expected_prior: u64,
@@ -122,6 +125,8 @@ impl Source {
             cycles: CYCLE,
             base: 0,
             bad: None,
+            paused: false,
+            skipped: 0,
             probation: MIN_SEQUENTIAL,
             received: 0,
             expected_prior: 0,
@@ -156,7 +161,11 @@ impl Source {
             }
             return Verdict::Probation;
         }
-        if step < MAX_DROPOUT {
+        let resumed = std::mem::take(&mut self.paused) && step < 1 << 15;
+        if resumed {
+            self.skipped += u64::from(step.saturating_sub(1));
+        }
+        if step < MAX_DROPOUT || resumed {
             self.advance(sequence);
         } else if step <= 0u16.wrapping_sub(MAX_MISORDER) {
             if self.bad == Some(sequence) {
@@ -169,6 +178,12 @@ impl Source {
         }
         self.received += 1;
         Verdict::Valid(self.extended(sequence))
+    }
+
+    /// What is sent from now until the next packet that is noted was not to be received: a call on hold.
+    pub fn pause(&mut self) {
+        self.paused = true;
+        self.transit = None;
     }
 
     /// Take note of when a packet came, both in units of its clock (RFC 3550 A.8). Packets of another clock than the
@@ -199,7 +214,7 @@ impl Source {
 
     /// Packets that must have been sent since the first.
     pub fn expected(&self) -> u64 {
-        if self.probation > 0 { 0 } else { self.extended_max() - self.base + 1 }
+        if self.probation > 0 { 0 } else { self.extended_max() - self.base + 1 - self.skipped }
     }
 
     /// Expected less received; negative when there are duplicates (RFC 3550 A.3).
@@ -229,12 +244,13 @@ impl Source {
         self.cycles = CYCLE;
         self.base = CYCLE + u64::from(sequence);
         self.bad = None;
+        self.skipped = 0;
         self.received = 0;
         (self.expected_prior, self.received_prior) = (0, 0);
     }
 
     fn advance(&mut self, sequence: u16) {
-        if sequence < self.max && sequence.wrapping_sub(self.max) < MAX_DROPOUT {
+        if sequence < self.max {
             self.cycles += CYCLE;
         }
         self.max = sequence;

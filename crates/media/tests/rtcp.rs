@@ -224,3 +224,40 @@ fn every_second_is_counted_once() {
     assert!((20..=21).contains(&worst.0) && worst.1.mos < 2.0, "{worst:?}");
     assert!(steps[25].mos > 3.5 && steps[25].jitter > 1.0 && steps[25].delay > 1.0, "{:?}", steps[25]);
 }
+
+/// Hold music has reports of its own: when the voice comes back it is not told by them how long a packet is on its way.
+#[test]
+fn the_reports_of_another_source_say_nothing_of_this_one() {
+    let (mut stream, now) = alone();
+    let hear = |stream: &mut Stream, ssrc: u32, from: u64| {
+        for number in from..from + 100 {
+            let sequence = u16::try_from(number).unwrap();
+            let (timestamp, payload) = (u32::from(sequence) * 160, &[0x55; 160]);
+            let packet = rtp::Packet { marker: false, payload_type: 0, sequence, timestamp, ssrc, payload };
+            stream.handle_rtp(now + Duration::from_millis(20) * number as u32, PEER.into(), &packet.to_bytes());
+        }
+    };
+    let report = |stream: &mut Stream, at: u64| {
+        let at = now + Duration::from_secs(at);
+        stream.handle_timeout(at);
+        let rtcp = std::iter::from_fn(|| stream.poll_transmit()).filter(|transmit| transmit.channel == Channel::Rtcp);
+        let reports = rtcp.flat_map(|transmit| {
+            let packets = rtcp::parse(&transmit.bytes).unwrap();
+            let read = packets.into_iter().filter_map(|packet| match packet {
+                rtcp::Packet::Report { reports, .. } => reports.first().copied(),
+                _ => None,
+            });
+            read.collect::<Vec<_>>()
+        });
+        reports.last().map(|report| (report.ssrc, report.last_sender_report))
+    };
+    let (music, voice) = (7, 8);
+    hear(&mut stream, music, 0);
+    let mut bytes = Vec::new();
+    let sender = rtcp::SenderInfo { ntp: 0x1234_5678_0000_0000, timestamp: 0, packets: 100, octets: 16_000 };
+    rtcp::write(&mut bytes, music, Some(sender), &[], "music");
+    stream.handle_rtcp(now + Duration::from_secs(2), (PEER.0, PEER.1 + 1).into(), &bytes);
+    assert_eq!(report(&mut stream, 10), Some((music, 0x5678_0000)));
+    hear(&mut stream, voice, 600);
+    assert_eq!(report(&mut stream, 30), Some((voice, 0)));
+}

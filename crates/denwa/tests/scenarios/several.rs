@@ -137,3 +137,16 @@ async fn finished_calls_are_in_the_log() {
     let missed = trio.target._phone.call_log().query(&Query::default()).unwrap();
     assert_eq!(missed.iter().map(|entry| &entry.outcome).collect::<Vec<_>>(), [&Outcome::Missed]);
 }
+
+/// What is not heard during a hold is not lost, and the hold music's reports do not pass for the voice's.
+#[tokio::test]
+async fn a_hold_does_not_spoil_the_figures() {
+    let trio = Trio::new().await;
+    within("the hold", trio.ours.hold()).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    within("resuming", trio.ours.resume()).await.unwrap();
+    let before = trio.ours.state().unwrap().quality.packets_received;
+    received(&trio.ours, before + 50).await;
+    let quality = trio.ours.state().unwrap().quality;
+    assert!(quality.packets_lost < 5 && quality.mos.is_none_or(|mos| mos > 4.0), "{quality:?}");
+}

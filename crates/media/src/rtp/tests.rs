@@ -106,3 +106,26 @@ proptest! {
         }
     }
 }
+
+/// What was sent while nobody was to listen is no loss, however long that was.
+#[test]
+fn a_pause_is_no_loss() {
+    for gap in [0, 1, 200, 3_000, 20_000] {
+        let mut source = started(65_000);
+        source.pause();
+        let sequence = 65_001_u16.wrapping_add(1 + gap);
+        let number = CYCLE + 65_001 + 1 + u64::from(gap);
+        assert_eq!(source.update(sequence), Verdict::Valid(number), "{gap}");
+        assert_eq!((source.lost(), source.received(), source.fraction_lost()), (0, 3, 0), "{gap}");
+        assert_eq!(source.update(sequence.wrapping_add(3)), Verdict::Valid(number + 3));
+        assert_eq!((source.lost(), source.expected()), (2, 6), "what is missing afterwards is lost");
+    }
+}
+
+#[test]
+fn after_a_pause_the_old_may_still_come() {
+    let mut source = started(100);
+    source.pause();
+    assert_eq!(source.update(99), Verdict::Valid(CYCLE + 99));
+    assert_eq!(source.lost(), -1);
+}

@@ -84,6 +84,10 @@ impl Receiver {
         let received = before.is_some_and(|before| before.direction.receives());
         if config.direction.receives() && !received {
             self.playout.clear();
+            self.bursts.restart();
+            if let Some(source) = &mut self.source {
+                source.pause();
+            }
             self.heard = Some(now);
         }
     }

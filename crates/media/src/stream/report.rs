@@ -22,11 +22,11 @@ pub(super) struct Reporter {
     pub(super) due: Option<Instant>,
     reported: bool,
     bandwidth: u32,
-    /// What we had sent and received at our last report.
+    /// What we had sent, and received from whom, at our last report.
     sent_prior: u64,
-    received_prior: u64,
-    /// The peer's last sender report: the middle of its NTP time, and when it came.
-    sender_report: Option<(u32, Instant)>,
+    received_prior: (u32, u64),
+    /// The peer's last sender report: whose, the middle of its NTP time, and when it came.
+    sender_report: Option<(u32, u32, Instant)>,
     round_trip: Option<Duration>,
     /// What the peer says of our packets: fraction lost and jitter in timestamp units.
     remote: Option<(f32, u32)>,
@@ -98,7 +98,7 @@ impl Stream {
                     if let Some(sender) = sender
                         && self.receiver.source.as_ref().is_none_or(|source| source.ssrc() == ssrc)
                     {
-                        self.reporter.sender_report = Some((rtcp::ntp_middle(sender.ntp), now));
+                        self.reporter.sender_report = Some((ssrc, rtcp::ntp_middle(sender.ntp), now));
                     }
                     for report in reports.iter().filter(|report| report.ssrc == ours) {
                         self.handle_report(now, report);
@@ -143,11 +143,17 @@ impl Stream {
             packets: (self.sender.packets - reporter.under_old_names.0) as u32,
             octets: (self.sender.octets - reporter.under_old_names.1) as u32,
         });
-        let source = self.receiver.source.as_mut().filter(|source| source.received() != reporter.received_prior);
+        let source = self
+            .receiver
+            .source
+            .as_mut()
+            .filter(|source| (source.ssrc(), source.received()) != reporter.received_prior);
         let report = source.map(|source| {
-            reporter.received_prior = source.received();
+            reporter.received_prior = (source.ssrc(), source.received());
             let fraction_lost = source.fraction_lost();
-            let (last_sender_report, delay) = reporter.sender_report.map_or((0, 0), |(middle, came)| {
+            // One of another source that spoke meanwhile says nothing about this one's.
+            let theirs = reporter.sender_report.filter(|(ssrc, ..)| *ssrc == source.ssrc());
+            let (last_sender_report, delay) = theirs.map_or((0, 0), |(_, middle, came)| {
                 let delay = now.saturating_duration_since(came).as_micros() as u64;
                 (middle, ((delay << 16) / 1_000_000) as u32)
             });
