@@ -61,7 +61,6 @@
 //!   the same question.
 //! - Once the peer agrees to all, the wire is what the user wants.
 //! - Sound flows on one leg at most, unless [`Policy::hold_others`] is off.
-//!
 //! - Nobody gets lost: whoever called is cut off only if the user said so, and while a transfer or a park may still fail
 //!   only if they said it twice.
 //!

@@ -49,8 +49,16 @@
 //! ends as with [`Phone::shutdown`], in the background. When only [`Events`] is gone, nobody can see a call come in: it is
 //! refused with 480.
 //!
+//! # Transfer, park, conference
+//! [`Call::transfer`] and [`Call::transfer_to`] hand a call over, [`Call::consult`] asks somebody first, and
+//! [`Call::come_back`] is the one way back to the customer at every step. [`Call::park`] gives the [`Slot`], from whichever
+//! [`SlotSource`] the account names. While either is under way [`Call::hangup`] is held back: the customer would be cut off.
+//! [`Phone::merge`] makes a conference. With [`Account::keys`] an agent does all of it by `*` and `#`, through
+//! [`Call::press`]. Who transferred whom, the caller's screen ([`Context`]) and whom one talks to now come with
+//! [`Incoming`] and [`CallChange`].
+//!
 //! # What there is not
-//! Transfer, park and conference; TLS, SRTP and ICE; presence and messages. Video.
+//! TLS, SRTP and ICE; echo cancellation; presence and messages. Video.
 //!
 //! # Logs
 //! Through `tracing`. Nothing private, that is number, name, password or address, is logged above `trace`.

@@ -38,14 +38,26 @@
 //!
 //! | number | what it does |
 //! |---|---|
-//! | 1001 to 1009 | users; the password is `secret` and the number. Calls between them pass SDP through, so sound is direct |
+//! | 1001 to 1009 | users; the password is `secret` and the number. In a call between them `*` asks somebody first, `#` hands over at once, `*1` goes back |
+//! | 1101 to 1103 | users as well; `*` goes back there |
+//! | 650 | rings at 1002 and 1003 |
 //! | 600 | echo: every packet comes back, whatever its encoding, telephone events too |
 //! | 601 | music (Opus, PCMU or PCMA) until somebody hangs up |
 //! | 602 | an announcement of three seconds, then it hangs up |
 //! | 604 | ringing tone as early media (183), never an answer |
 //! | 605 | busy: 486 |
 //! | 606 | rings (180), never answers; 480 after three minutes |
+//! | 613 | has moved to 1002: 302 |
+//! | 616 | answers, becomes somebody else after two seconds, and hangs up |
+//! | 619 | answers and sends the phone to 600 by REFER |
+//! | 651 | 403 |
+//! | 700, 701 to 720 | a parking lot and its slots: a REFER or keys to 700 park, calling a slot takes the call; after 300 s it rings back |
+//! | 730, 731 to 740 | the same, with 8 s |
+//! | `*8`, `*8` and a number | takes a call that rings elsewhere |
 //! | others | 404; a user without a phone is 480 |
+//!
+//! The sound of calls between users goes through the PBX, unless [`Config::direct_media`](pbx::Config::direct_media) says
+//! otherwise. Users and slots can be watched by SUBSCRIBE (`dialog`, RFC 4235).
 //!
 //! [`Config`](pbx::Config) changes all of it: users with passwords and digest algorithms of their own, other numbers
 //! (`.number("666", Service::Refuse(503))`), the encodings of the services (`.encodings(["PCMU"])`, to see how your
@@ -81,7 +93,7 @@
 //!
 //! # What is deliberately absent
 //!
-//! TLS, SRTP and WebRTC; transfer, park and voicemail; transcoding, conferences and recording: it is a peer to test with,
+//! TLS, SRTP and WebRTC; voicemail and queues; transcoding, conferences and recording: it is a peer to test with,
 //! not a PBX to run. Its RTP, RTCP and G.711 are its own and not those of `media`, so that a fault there does not cancel
 //! itself out; SIP and SDP are those of `sip-core` and `sdp`, and it is the tests against other people's phones and servers
 //! that vouch for them.
