@@ -13,6 +13,7 @@ pub mod cpal;
 pub mod file;
 pub mod null;
 mod paced;
+pub mod watch;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -53,6 +54,26 @@ pub enum DeviceError {
     /// The operating system gave no thread.
     #[error("no thread for audio: {0}")]
     Thread(String),
+}
+
+/// A sound device of this machine, as [`cpal::devices`] finds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeviceInfo {
+    /// What to choose it by; the same the next time it is there.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// Can it play?
+    pub speaker: bool,
+    /// Can it hear?
+    pub microphone: bool,
+    /// What plays if nothing is chosen.
+    pub default_speaker: bool,
+    /// What hears if nothing is chosen.
+    pub default_microphone: bool,
+    /// It is worn on the head or held to the ear, as far as its type and name tell.
+    pub headset: bool,
 }
 
 /// The engine's end of a device.

@@ -117,10 +117,58 @@ enum Command {
     Arrange(Vec<Room>),
     SetSource { stream: StreamId, source: Source },
     Record { stream: StreamId, recording: Option<Recording> },
+    UseDevice(Opening),
+    SetVolume(Volume),
     PlayTone(Option<Tone>),
     PlayClip(Option<Arc<Clip>>),
     Close { stream: StreamId },
     Quit,
+}
+
+/// A device that is to take the place of the one before.
+struct Opening(Box<dyn Device>);
+
+impl fmt::Debug for Opening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a device")
+    }
+}
+
+/// How loud: factors of amplitude, 0.0 (silent) to 4.0 (12 dB more); 1.0 is as it comes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Volume {
+    /// Of what is played.
+    pub speaker: f32,
+    /// Of what is heard.
+    pub microphone: f32,
+}
+
+impl Default for Volume {
+    fn default() -> Volume {
+        Volume { speaker: 1.0, microphone: 1.0 }
+    }
+}
+
+impl Volume {
+    /// The greatest factor.
+    pub const MOST: f32 = 4.0;
+
+    /// With the speaker at that factor; what is out of range is brought into it.
+    #[must_use]
+    pub fn speaker(self, factor: f32) -> Volume {
+        Volume { speaker: clamped(factor), ..self }
+    }
+
+    /// With the microphone at that factor; what is out of range is brought into it.
+    #[must_use]
+    pub fn microphone(self, factor: f32) -> Volume {
+        Volume { microphone: clamped(factor), ..self }
+    }
+}
+
+fn clamped(factor: f32) -> f32 {
+    if factor.is_nan() { 1.0 } else { factor.clamp(0.0, Volume::MOST) }
 }
 
 impl Engine {
@@ -212,6 +260,17 @@ impl Engine {
     /// [`Event::DtmfSent`] tells when all are out.
     pub fn send_dtmf(&self, stream: StreamId, digits: &str) {
         self.send(Command::SendDtmf { stream, digits: digits.to_owned() });
+    }
+
+    /// Use another device from now on. Calls go on in silence until it is open; [`Event::DeviceBack`] tells that, and
+    /// [`Event::DeviceLost`] that it does not open, in which case it is tried again every two seconds.
+    pub fn use_device(&self, device: Box<dyn Device>) {
+        self.send(Command::UseDevice(Opening(device)));
+    }
+
+    /// How loud the speaker and the microphone are.
+    pub fn set_volume(&self, volume: Volume) {
+        self.send(Command::SetVolume(volume));
     }
 
     /// Play a tone to the ear, such as ringback, in place of the one before; `None` ends it.

@@ -114,8 +114,9 @@ pub use config::{Codec, CodecConfig, Direction, Dtmf, Event, Stats, StreamConfig
 pub use device::cpal::System;
 pub use device::file::File;
 pub use device::null::Null;
-pub use device::{Device, DeviceError};
-pub use engine::{Engine, EngineConfig, Format, Layout, OpenError, Recording, Room};
+pub use device::watch::Watch;
+pub use device::{Device, DeviceError, DeviceInfo};
+pub use engine::{Engine, EngineConfig, Format, Layout, OpenError, Recording, Room, Volume};
 pub use history::{History, MAX_STEPS, Second};
 pub use jitter::DelayPolicy;
 pub use source::Source;

@@ -41,14 +41,18 @@ fn a_call_on_a_sound_server() {
     }
     let lines = String::from_utf8(script(&state, "env").stdout).unwrap();
     let variables = lines.split_whitespace().filter_map(|word| word.split_once('='));
-    let inner = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "inner", "--nocapture"])
-        .envs(variables)
-        .env("AUDIO_STATE", &state)
-        .status()
-        .unwrap();
+    let variables: Vec<(&str, &str)> = variables.collect();
+    let run = |test: &str| {
+        Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", test, "--nocapture"])
+            .envs(variables.iter().copied())
+            .env("AUDIO_STATE", &state)
+            .status()
+            .unwrap()
+    };
+    let (devices, call) = (run("devices_come_and_go"), run("inner"));
     drop(server);
-    assert!(inner.success());
+    assert!(devices.success() && call.success());
 }
 
 struct Process(Child);
@@ -76,6 +80,30 @@ fn write_tone(path: &Path, hertz: f32, seconds: usize) {
         writer.write_sample((sample * 32_767.0) as i16).unwrap();
     }
     writer.finalize().unwrap();
+}
+
+/// What a sink plays for two seconds.
+fn heard_at(state: &Path, sink: &str) -> Vec<f32> {
+    let path = state.join(format!("{sink}.raw"));
+    let file = std::fs::File::create(&path).unwrap();
+    let monitor = format!("{sink}.monitor");
+    let mut recorder = Process(
+        Command::new("parec")
+            .args(["-d", &monitor, "--format=s16le", "--rate=48000", "--channels=1"])
+            .stdout(file)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
+    std::thread::sleep(Duration::from_secs(2));
+    let _ = recorder.0.kill();
+    drop(recorder);
+    samples_of(&path)
+}
+
+fn samples_of(path: &Path) -> Vec<f32> {
+    let bytes = std::fs::read(path).unwrap();
+    bytes.chunks_exact(2).map(|b| f32::from(i16::from_le_bytes([b[0], b[1]])) / 32_768.0).collect()
 }
 
 fn clearest(samples: &[f32], hertz: f32) -> f32 {
@@ -143,13 +171,68 @@ fn inner() {
     assert_eq!(count(lost), 1, "an error storm is one event");
     drop((near, far));
 
-    let ear: Vec<f32> = std::fs::read(state.join("ear.raw"))
-        .unwrap()
-        .chunks_exact(2)
-        .map(|bytes| f32::from(i16::from_le_bytes([bytes[0], bytes[1]])) / 32_768.0)
-        .collect();
+    let ear = samples_of(&state.join("ear.raw"));
     assert!(clearest(&ear, 1_000.0) > 0.9, "the speaker plays {} of the peer", clearest(&ear, 1_000.0));
     let mut reader = hound::WavReader::open(state.join("far-heard.wav")).unwrap();
     let heard: Vec<f32> = reader.samples::<i16>().map(|sample| f32::from(sample.unwrap()) / 32_768.0).collect();
     assert!(clearest(&heard, 440.0) > 0.9, "the peer hears {} of the microphone", clearest(&heard, 440.0));
+}
+
+/// A second speaker is plugged in, chosen during a call, and pulled out: the call goes on at the default one.
+#[test]
+#[ignore = "run by a_call_on_a_sound_server, in the server's environment"]
+fn devices_come_and_go() {
+    let state = PathBuf::from(std::env::var_os("AUDIO_STATE").expect("run by a_call_on_a_sound_server"));
+    let found = media::device::cpal::devices().unwrap();
+    let default = found.iter().find(|device| device.default_speaker).expect("a default speaker");
+    assert!(default.id.contains("spk") && default.speaker && !default.headset, "{found:?}");
+    assert!(found.iter().any(|device| device.default_microphone && device.microphone), "{found:?}");
+
+    let (told, tells) = std::sync::mpsc::channel();
+    let _watch = media::Watch::start(media::device::cpal::devices, move |found| drop(told.send(found))).unwrap();
+    // The first look is what the next is compared with.
+    std::thread::sleep(Duration::from_secs(1));
+    let module = Command::new("pactl")
+        .args(["load-module", "module-null-sink", "sink_name=headphones", "rate=48000", "format=s16le", "channels=2"])
+        .output()
+        .unwrap();
+    let module = String::from_utf8(module.stdout).unwrap();
+    let found = tells.recv_timeout(Duration::from_secs(10)).expect("a new device is told");
+    let new =
+        found.iter().find(|device| device.speaker && device.id.contains("headphones")).expect("it is in the list");
+
+    let (events, kept) = std::sync::mpsc::channel();
+    let next = |wanted: fn(&Event) -> bool| {
+        let until = Instant::now() + Duration::from_secs(20);
+        while let Ok(event) = kept.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            if wanted(&event) {
+                return;
+            }
+        }
+        panic!("it does not come");
+    };
+    let engine = Engine::start(EngineConfig {
+        devices: Box::new(System::new()),
+        seed: [3; 32],
+        ports: 30_000..40_000,
+        on_event: Box::new(move |event| drop(events.send(event))),
+    })
+    .unwrap();
+    engine.play_tone(Some(media::Tone::continuous(1_000.0, 0.3)));
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(clearest(&heard_at(&state, "spk"), 1_000.0) > 0.9, "at the default one");
+    engine.use_device(Box::new(System::new().speaker(&new.id)));
+    next(|event| matches!(event, Event::DeviceBack));
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(clearest(&heard_at(&state, "headphones"), 1_000.0) > 0.9, "at the chosen one");
+    engine.set_volume(media::Volume::default().speaker(0.0));
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(common::rms(&heard_at(&state, "headphones")) < 0.001, "turned down");
+    engine.set_volume(media::Volume::default());
+    assert!(Command::new("pactl").args(["unload-module", module.trim()]).status().unwrap().success());
+    // The sound server moves the sound itself, or ends it and we open the default one.
+    let until = Instant::now() + Duration::from_secs(20);
+    while clearest(&heard_at(&state, "spk"), 1_000.0) < 0.9 {
+        assert!(Instant::now() < until, "the default one does not stand in");
+    }
 }

@@ -8,20 +8,31 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
-use cpal::{ErrorKind, FromSample, Sample, SampleFormat, SizedSample};
+use cpal::{DeviceDirection, ErrorKind, FromSample, Sample, SampleFormat, SizedSample};
 
-use super::{Capture, Device, DeviceError, Line, Loss, Playout, line};
+use super::{Capture, Device, DeviceError, DeviceInfo, Line, Loss, Playout, line};
 
 /// What we would like of the hardware: periods of 10 ms. It may give others.
 const PERIOD_MS: u32 = 10;
 /// A device that does not open in this time has failed.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The default speaker and microphone, at any rate, any number of channels and any sample format. Without a microphone
+/// A speaker and a microphone of this machine, at any rate, any number of channels and any sample format; the system's
+/// defaults unless others are chosen. One that is chosen and not there is stood in for by the default. Without a microphone
 /// one can still listen; without a speaker there is no device.
 #[derive(Debug, Default)]
 pub struct System {
+    wanted: Wanted,
     running: Option<Running>,
+}
+
+/// Ids of what was chosen.
+#[derive(Debug, Default, Clone)]
+struct Wanted {
+    speaker: Option<String>,
+    microphone: Option<String>,
+    /// Only listen.
+    deaf: bool,
 }
 
 #[derive(Debug)]
@@ -34,7 +45,28 @@ struct Running {
 impl System {
     /// A closed one.
     pub const fn new() -> System {
-        System { running: None }
+        System { wanted: Wanted { speaker: None, microphone: None, deaf: false }, running: None }
+    }
+
+    /// Plays through the device with this [`DeviceInfo::id`](super::DeviceInfo).
+    #[must_use]
+    pub fn speaker(mut self, id: impl Into<String>) -> System {
+        self.wanted.speaker = Some(id.into());
+        self
+    }
+
+    /// Hears by the device with this [`DeviceInfo::id`](super::DeviceInfo).
+    #[must_use]
+    pub fn microphone(mut self, id: impl Into<String>) -> System {
+        self.wanted.microphone = Some(id.into());
+        self
+    }
+
+    /// Opens no microphone.
+    #[must_use]
+    pub fn without_microphone(mut self) -> System {
+        self.wanted.deaf = true;
+        self
     }
 }
 
@@ -43,8 +75,9 @@ impl Device for System {
         self.stop();
         let (stop, stopped) = mpsc::channel::<()>();
         let (opened, opening) = mpsc::channel();
+        let wanted = self.wanted.clone();
         let run = move || {
-            let streams = match open() {
+            let streams = match open(&wanted) {
                 Ok((line, streams)) => {
                     // Nobody waits any more: the engine has lost patience.
                     if opened.send(Ok(line)).is_err() {
@@ -90,16 +123,67 @@ struct Streams {
     _microphone: Option<cpal::Stream>,
 }
 
-fn open() -> Result<(Line, Streams), DeviceError> {
+fn open(wanted: &Wanted) -> Result<(Line, Streams), DeviceError> {
+    // Not every device takes the period that we like.
+    quietly(|| open_with(wanted, true).or_else(|_| open_with(wanted, false)))
+}
+
+/// The sound devices that there are now, by asking the system; takes as long as that takes.
+///
+/// # Errors
+/// The sound server does not answer.
+pub fn devices() -> Result<Vec<DeviceInfo>, DeviceError> {
+    quietly(|| {
+        let host = cpal::default_host();
+        let id = |device: Option<cpal::Device>| device.and_then(|device| device.id().ok());
+        let (speaker, microphone) = (id(host.default_output_device()), id(host.default_input_device()));
+        let infos = host.devices().map_err(failed)?.filter_map(|device| {
+            let (id, description) = (device.id().ok()?, device.description().ok()?);
+            let direction = description.direction();
+            Some(DeviceInfo {
+                name: description.name().to_owned(),
+                speaker: matches!(direction, DeviceDirection::Output | DeviceDirection::Duplex),
+                microphone: matches!(direction, DeviceDirection::Input | DeviceDirection::Duplex),
+                default_speaker: speaker.as_ref() == Some(&id),
+                default_microphone: microphone.as_ref() == Some(&id),
+                headset: is_headset(&description),
+                id: id.to_string(),
+            })
+        });
+        Ok(infos.collect())
+    })
+}
+
+/// Worn on the head or held to the ear: what it plays does not reach its microphone.
+fn is_headset(description: &cpal::DeviceDescription) -> bool {
+    use cpal::DeviceType::{Earpiece, Handset, Headphones, Headset, HearingAid};
+    let name = description.name().to_lowercase();
+    matches!(description.device_type(), Earpiece | Handset | Headphones | Headset | HearingAid)
+        || ["headset", "headphone", "earphone", "earbud", "airpod", "handset"].iter().any(|word| name.contains(word))
+}
+
+fn quietly<T>(ask: impl FnOnce() -> T) -> T {
     #[cfg(target_os = "linux")]
     let words = quiet_alsa();
-    // Not every device takes the period that we like.
-    let opened = open_with(true).or_else(|_| open_with(false));
+    let answer = ask();
     #[cfg(target_os = "linux")]
     if let Some(words) = words {
         tracing::debug!(alsa = %words.borrow(), "the devices were looked for");
     }
-    opened
+    answer
+}
+
+/// The device with that id, else the default.
+fn chosen(
+    host: &cpal::Host,
+    id: Option<&String>,
+    otherwise: impl FnOnce() -> Option<cpal::Device>,
+) -> Option<cpal::Device> {
+    let found = id.and_then(|id| host.device_by_id(&id.parse().ok()?));
+    if let (Some(id), None) = (id, &found) {
+        tracing::warn!(%id, "the chosen sound device is not there: the default stands in");
+    }
+    found.or_else(otherwise)
 }
 
 /// ALSA writes to the program's standard error whatever it did not find. On this thread it goes into a buffer instead.
@@ -108,11 +192,16 @@ fn quiet_alsa() -> Option<std::rc::Rc<std::cell::RefCell<alsa::Output>>> {
     alsa::Output::local_error_handler().ok()
 }
 
-fn open_with(short_period: bool) -> Result<(Line, Streams), DeviceError> {
+fn open_with(wanted: &Wanted, short_period: bool) -> Result<(Line, Streams), DeviceError> {
     let host = cpal::default_host();
-    let speaker = host.default_output_device().ok_or_else(|| DeviceError::Missing("there is no speaker".into()))?;
+    let speaker = chosen(&host, wanted.speaker.as_ref(), || host.default_output_device());
+    let speaker = speaker.ok_or_else(|| DeviceError::Missing("there is no speaker".into()))?;
     let out = speaker.default_output_config().map_err(failed)?;
-    let microphone = host.default_input_device().and_then(|device| Some((device.default_input_config().ok()?, device)));
+    let microphone = match wanted.deaf {
+        true => None,
+        false => chosen(&host, wanted.microphone.as_ref(), || host.default_input_device()),
+    };
+    let microphone = microphone.and_then(|device| Some((device.default_input_config().ok()?, device)));
     let capture_rate = microphone.as_ref().map_or(out.sample_rate(), |(config, _)| config.sample_rate());
     let (line, playout, capture) = line(out.sample_rate(), capture_rate);
     let speaker = output(&speaker, &out, short_period, playout)?;
@@ -124,7 +213,9 @@ fn open_with(short_period: bool) -> Result<(Line, Streams), DeviceError> {
             Some(stream)
         }
         None => {
-            tracing::warn!("there is no microphone: calls are silent");
+            if !wanted.deaf {
+                tracing::warn!("there is no microphone: calls are silent");
+            }
             None
         }
     };

@@ -35,6 +35,8 @@ pub(super) struct Hardware {
     /// Away while another thread tries to start it.
     device: Option<Box<dyn Device>>,
     retried: Option<mpsc::Receiver<Attempt>>,
+    /// Nobody knows yet that there is no sound.
+    untold: bool,
     /// Plays in silence while the device is lost.
     stand_in: Option<Null>,
     running: Running,
@@ -66,7 +68,7 @@ struct Running {
 
 impl Hardware {
     pub(super) fn new(device: Box<dyn Device>, line: Line) -> Hardware {
-        Hardware { device: Some(device), retried: None, stand_in: None, running: Running::new(line) }
+        Hardware { device: Some(device), retried: None, untold: false, stand_in: None, running: Running::new(line) }
     }
 
     /// Look after the device: what happened to it.
@@ -81,20 +83,38 @@ impl Hardware {
                     self.device = Some(device);
                     return Some(Event::DeviceBack);
                 }
-                Err(_) => self.retry(device),
+                Err(error) => {
+                    self.open(device, None, RETRY);
+                    if std::mem::take(&mut self.untold) {
+                        return Some(Event::DeviceLost { reason: error.to_string() });
+                    }
+                }
             }
             return None;
         }
         let reason = self.running.end(now)?;
         let device = self.device.take()?;
+        self.stand_in();
+        self.untold = false;
+        self.open(device, None, RETRY);
+        Some(Event::DeviceLost { reason })
+    }
+
+    /// Another device takes over as soon as it is open.
+    pub(super) fn swap(&mut self, device: Box<dyn Device>) {
+        let before = self.device.take();
+        self.stand_in();
+        self.untold = true;
+        self.open(device, before, Duration::ZERO);
+    }
+
+    fn stand_in(&mut self) {
         let mut stand_in = Null::new();
-        // Without a thread for the stand-in calls stand still; the retry may bring them back.
+        // Without a thread for the stand-in calls stand still; the device that comes brings them back.
         if let Ok(line) = stand_in.start() {
             self.running = Running::new(line);
             self.stand_in = Some(stand_in);
         }
-        self.retry(device);
-        Some(Event::DeviceLost { reason })
     }
 
     /// Is another tick wanted? Gives how late it is, in µs: ticks made in one go are one after the other, not at once.
@@ -167,13 +187,16 @@ impl Hardware {
         }
     }
 
-    /// Opening may take long, so another thread does it.
-    fn retry(&mut self, mut device: Box<dyn Device>) {
+    /// Opening may take long, and so may closing the one `before`: another thread does it.
+    fn open(&mut self, mut device: Box<dyn Device>, before: Option<Box<dyn Device>>, pause: Duration) {
         let (back, retried) = mpsc::channel();
         let attempt = move || {
+            if let Some(mut before) = before {
+                before.stop();
+            }
             device.stop();
             #[expect(clippy::disallowed_methods, reason = "this thread is for nothing else")]
-            std::thread::sleep(RETRY);
+            std::thread::sleep(pause);
             let line = device.start();
             // The engine may have ended meanwhile; the device ends with this then.
             let _ = back.send((device, line));

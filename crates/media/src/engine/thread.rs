@@ -12,7 +12,7 @@ use mio::{Events, Interest, Poll, Token};
 
 use super::hardware::Hardware;
 use super::recorder::{Recorder, Recording};
-use super::{Command, Room, Snapshot};
+use super::{Command, Room, Snapshot, Volume};
 use crate::config::{Event, StreamId};
 use crate::mixer::{Mixer, Part, TICK};
 use crate::rtp;
@@ -43,6 +43,7 @@ pub(super) struct Media {
     legs: BTreeMap<StreamId, Leg>,
     mixer: Mixer,
     rooms: Vec<Room>,
+    volume: Volume,
     /// What recordings tell, and their threads.
     recordings: (mpsc::Sender<Event>, mpsc::Receiver<Event>),
     writers: Vec<JoinHandle<()>>,
@@ -78,6 +79,7 @@ impl Media {
             legs: BTreeMap::new(),
             mixer: Mixer::default(),
             rooms: Vec::new(),
+            volume: Volume::default(),
             recordings: mpsc::channel(),
             writers: Vec::new(),
             epoch: now(),
@@ -149,6 +151,11 @@ impl Media {
                 Command::SetSource { stream, source } => self.with(stream, |leg| leg.part.set_source(source)),
                 Command::Record { stream, recording } => self.record(stream, recording),
                 Command::PlayTone(tone) => self.mixer.play(tone),
+                Command::UseDevice(super::Opening(device)) => {
+                    self.media_time = None;
+                    self.hardware.swap(device);
+                }
+                Command::SetVolume(volume) => self.volume = volume,
                 Command::PlayClip(clip) => self.mixer.play_clip(clip),
                 Command::Close { stream } => self.close(stream),
                 Command::Configure { stream, config } => self.with(stream, |leg| {
@@ -257,6 +264,7 @@ impl Media {
             let mut mouth = [0.0; TICK];
             let mut ear = [0.0; TICK];
             self.hardware.capture(&mut mouth);
+            amplify(&mut mouth, self.volume.microphone);
             for leg in self.legs.values_mut() {
                 leg.stream.playout(at, &mut leg.part.said);
             }
@@ -277,6 +285,7 @@ impl Media {
                 }
             }
             self.mixer.finish(&mut ear);
+            amplify(&mut ear, self.volume.speaker);
             self.hardware.play(&ear);
         }
         true
@@ -349,6 +358,13 @@ impl Leg {
             }
             self.stream.recycle(transmit);
         }
+    }
+}
+
+fn amplify(voice: &mut [f32], factor: f32) {
+    // One that is not changed stays what it was, bit by bit.
+    if factor != 1.0 {
+        voice.iter_mut().for_each(|sample| *sample = (*sample * factor).clamp(-1.0, 1.0));
     }
 }
 
