@@ -317,3 +317,55 @@ impl Pulse {
         (now.saturating_duration_since(*moved), errors > self.errors)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::line;
+    use std::f64::consts::TAU;
+
+    /// Steepness of a sine of 300 Hz at -6 dB, from one sample at 48 kHz to the next.
+    const STEEPEST: f64 = TAU * 300.0 / 48_000.0 * 0.5;
+
+    /// An hour of a microphone whose clock is off from the speaker's: the steepest step and the silent samples after the
+    /// first second.
+    fn hour(ppm: f64) -> (f64, usize) {
+        let (line, _playout, mut capture) = line(48_000, 48_000);
+        let mut running = Running::new(line);
+        let (mut owed, mut at, mut last) = (0.0, 0, 0.0_f64);
+        let (mut steepest, mut silent) = (0.0_f64, 0);
+        let mut piece = Vec::new();
+        // 300 Hz come round after 160 samples.
+        let wave: Vec<f32> = (0..160).map(|at| (0.5 * (TAU * f64::from(at) / 160.0).sin()) as f32).collect();
+        for tick in 0..360_000_u32 {
+            owed += 480.0 * (1.0 + ppm * 1e-6);
+            piece.clear();
+            while owed >= 1.0 {
+                piece.push(wave[at]);
+                (owed, at) = (owed - 1.0, (at + 1) % wave.len());
+            }
+            capture.push(&piece);
+            let mut mouth = [0.0; TICK];
+            running.capture(&mut mouth);
+            if tick > 100 {
+                for sample in mouth {
+                    let sample = f64::from(sample);
+                    steepest = steepest.max((sample - last).abs());
+                    silent += usize::from(sample == 0.0 && last == 0.0);
+                    last = sample;
+                }
+            } else {
+                last = f64::from(mouth[TICK - 1]);
+            }
+        }
+        (steepest, silent)
+    }
+
+    #[test]
+    fn two_clocks_go_together_for_an_hour_without_a_click() {
+        for ppm in [-200.0, 200.0] {
+            let (steepest, silent) = hour(ppm);
+            assert!(steepest < STEEPEST * 1.05 && silent == 0, "{ppm} ppm: {steepest} of {STEEPEST}, {silent} silent");
+        }
+    }
+}
