@@ -97,6 +97,8 @@ fn keys_come_from_a_pipe_too() {
     let mut child = dial(&server, "600", &["--password", "secret1001"]);
     assert!(server.wait_for(LIMIT, |view| view.calls.iter().any(|call| call.talking)));
     let mut keys = child.stdin.take().unwrap();
+    // The phone hears of its answer a moment after the PBX gave it.
+    std::thread::sleep(Duration::from_millis(300));
     // Held first, so that the hang-up cannot overtake it.
     keys.write_all(b"m\nh\n").unwrap();
     std::thread::sleep(Duration::from_millis(500));

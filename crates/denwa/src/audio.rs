@@ -11,6 +11,8 @@ use tokio::sync::mpsc;
 pub enum Audio {
     /// The system's default devices.
     System,
+    /// Chosen ones.
+    Devices(Devices),
     /// None: silence is sent, what comes is thrown away. Calls are otherwise whole.
     None,
     /// Files in the place of devices.
@@ -28,11 +30,65 @@ impl fmt::Debug for Audio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::System => "System",
+            Self::Devices(_) => "Devices",
             Self::None => "None",
             Self::File { .. } => "File",
             Self::Custom(_) => "Custom",
         })
     }
+}
+
+/// Which of this machine's sound devices are used, by [`AudioDevice::id`](crate::AudioDevice); the system's defaults where
+/// none is named, followed when they change. One that is named and not there is stood in for by the default until it is
+/// plugged in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Devices {
+    /// Where calls are heard.
+    pub speaker: Option<String>,
+    /// What hears us.
+    pub microphone: Option<String>,
+    /// Where it rings; where calls are heard if none is named.
+    pub ringer: Option<String>,
+}
+
+impl Devices {
+    /// Calls are heard there.
+    #[must_use]
+    pub fn speaker(mut self, id: impl Into<String>) -> Self {
+        self.speaker = Some(id.into());
+        self
+    }
+
+    /// That one hears us.
+    #[must_use]
+    pub fn microphone(mut self, id: impl Into<String>) -> Self {
+        self.microphone = Some(id.into());
+        self
+    }
+
+    /// It rings there.
+    #[must_use]
+    pub fn ringer(mut self, id: impl Into<String>) -> Self {
+        self.ringer = Some(id.into());
+        self
+    }
+
+    /// For calls.
+    pub(crate) fn system(&self) -> media::System {
+        let system = self.speaker.iter().fold(media::System::new(), |system, id| system.speaker(id));
+        self.microphone.iter().fold(system, |system, id| system.microphone(id))
+    }
+}
+
+/// The sound devices that this machine has now. Asks the sound system, which may take a moment: not for an async task.
+///
+/// # Errors
+/// [`Error::Audio`] when the sound system does not answer.
+pub fn audio_devices() -> Result<Vec<media::DeviceInfo>, Error> {
+    let failed =
+        |error: media::DeviceError| Error::Audio { doing: "looking for sound devices", detail: error.to_string() };
+    media::device::cpal::devices().map_err(failed)
 }
 
 /// What the other side hears while we hold it. A server in between usually plays music of its own; without one, silence is
@@ -82,6 +138,27 @@ fn unusable(error: &impl std::fmt::Display) -> Error {
 /// The UDP ports for RTP and RTCP: the dynamic range below the one that systems take for other sockets.
 const PORTS: std::ops::Range<u16> = 16_384..32_768;
 
+/// A second one that only rings.
+pub(crate) fn start_ringer(id: &str, seed: [u8; 32]) -> Option<Engine> {
+    let config =
+        EngineConfig { devices: Box::new(media::Null::default()), seed, ports: PORTS, on_event: Box::new(|_| ()) };
+    let started = Engine::start(config).inspect_err(|error| tracing::warn!(%error, "it rings where calls are heard"));
+    let ringer = started.ok()?;
+    ringer.use_device(ring_device(id));
+    Some(ringer)
+}
+
+pub(crate) fn ring_device(id: &str) -> Box<dyn Device> {
+    Box::new(media::System::new().speaker(id).without_microphone())
+}
+
+/// Tells `sound` whenever the machine's devices change.
+pub(crate) fn watch(sound: mpsc::Sender<media::Event>) -> Option<media::Watch> {
+    let tell = move |found| drop(sound.try_send(media::Event::Devices(found)));
+    let watch = media::Watch::start(media::device::cpal::devices, tell);
+    watch.inspect_err(|error| tracing::warn!(%error, "sound devices are not watched")).ok()
+}
+
 /// Starts the media thread; what it hears goes to `sound`. Opening a device may take seconds, so it has a thread for that.
 pub(crate) async fn start(audio: Audio, seed: [u8; 32], sound: mpsc::Sender<media::Event>) -> Result<Engine, Error> {
     let started = tokio::task::spawn_blocking(move || start_blocking(audio, seed, sound)).await;
@@ -92,6 +169,7 @@ fn start_blocking(audio: Audio, seed: [u8; 32], sound: mpsc::Sender<media::Event
     let failed = |detail| Error::Audio { doing: "opening the sound device", detail };
     let devices: Box<dyn Device> = match audio {
         Audio::System => Box::new(media::System::default()),
+        Audio::Devices(devices) => Box::new(devices.system()),
         Audio::None => Box::new(media::Null::default()),
         Audio::File { play, record } => {
             let file = play.into_iter().fold(media::File::default(), media::File::play);

@@ -7,6 +7,7 @@ use crate::events::{Events, Queue};
 use crate::handle::{Door, Phone};
 use crate::log::CallLog;
 use crate::net::Sockets;
+use media::Country;
 use sdp::Codec;
 use sip_core::endpoint::SessionTimer;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -37,6 +38,8 @@ pub struct PhoneBuilder {
     pub(crate) hold_sound: HoldSound,
     pub(crate) hold_others: bool,
     pub(crate) call_waiting: bool,
+    /// Not said: on real devices.
+    pub(crate) tones: Option<Option<Country>>,
 }
 
 impl Phone {
@@ -55,6 +58,7 @@ impl Phone {
             hold_sound: HoldSound::None,
             hold_others: true,
             call_waiting: true,
+            tones: None,
         }
     }
 }
@@ -119,6 +123,13 @@ impl PhoneBuilder {
     /// Whether a call may ring while there is another; true by default, else it is answered 486.
     pub fn call_waiting(mut self, on: bool) -> Self {
         self.call_waiting = on;
+        self
+    }
+
+    /// Which country's tones are played for ringing, ringback, busy and a call that waits; `None` plays none. By default
+    /// Japan's, and none without a real device.
+    pub fn tones(mut self, country: Option<Country>) -> Self {
+        self.tones = Some(country);
         self
     }
 

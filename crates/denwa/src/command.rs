@@ -1,10 +1,12 @@
 //! The one door into the phone. Every method of a handle ends in a [`Command`], so a record of commands replays a
 //! session.
 use crate::account::Account;
+use crate::audio::Devices;
 use crate::error::Error;
 use crate::event::{AccountId, CallId};
 use crate::park::{Forwarding, Slot};
 use crate::transfer::{DialOptions, TransferOptions};
+use media::{Recording, Volume};
 use sip_core::uri::Uri;
 use std::fmt;
 use std::str::FromStr;
@@ -94,6 +96,13 @@ pub enum Command {
     Swap,
     /// Join two calls without us. When either ends, the other is hung up. Answered at once.
     Bridge(CallId, CallId),
+    /// Record a call into a file, or stop that. Answered at once; [`CallChange::Recording`](crate::CallChange::Recording)
+    /// tells when it begins, fails and ends.
+    Record(CallId, Option<Recording>),
+    /// Use other sound devices. Answered at once; calls go on, silent until they are open.
+    UseDevices(Devices),
+    /// How loud the speaker and the microphone are. Answered at once.
+    SetVolume(Volume),
     /// Refuse (true) or take calls that come in for an account. Answered at once.
     DoNotDisturb(AccountId, bool),
     /// Send calls that come in elsewhere. Answered at once.

@@ -26,10 +26,12 @@ mod park;
 mod pickup;
 mod reception;
 mod records;
+mod sound;
 mod stopping;
 mod waiting;
 
 use crate::account::Profile;
+use crate::audio::{Audio, Devices};
 use crate::board::Board;
 use crate::builder::PhoneBuilder;
 use crate::error::Error;
@@ -102,6 +104,7 @@ pub(crate) struct Driver {
     slots: Slots,
     /// What is sent to those on hold.
     hold_sound: Option<media::Source>,
+    sound: sound::Sound,
     sounds: mpsc::Receiver<media::Event>,
 }
 
@@ -143,7 +146,16 @@ impl Driver {
         let hold_sound = settings.hold_sound.clone();
         let loaded = tokio::task::spawn_blocking(move || hold_sound.load()).await;
         let hold_sound = loaded.unwrap_or(Err(Error::Closed))?;
+        let devices = match &settings.audio {
+            Audio::System => Some(Devices::default()),
+            Audio::Devices(devices) => Some(devices.clone()),
+            _ => None,
+        };
+        // On no real device nobody sits who would miss them.
+        let tones = settings.tones.unwrap_or(devices.as_ref().map(|_| media::Country::Japan));
+        let watch = devices.as_ref().and_then(|_| crate::audio::watch(sound.clone()));
         let engine = crate::audio::start(settings.audio, child(&mut random), sound).await?;
+        let sound = sound::Sound::new(tones, devices, watch, child(&mut random));
         Ok(Self {
             endpoint: Endpoint::new(endpoint),
             switch,
@@ -172,6 +184,7 @@ impl Driver {
             lot: Lot::default(),
             slots: Slots::default(),
             hold_sound,
+            sound,
             sounds,
         })
     }
@@ -184,6 +197,7 @@ impl Driver {
             self.handle(now, input);
             self.settle(now);
             self.make_due(now);
+            self.play_tones(now);
         }
         self.finish().await;
     }
@@ -292,7 +306,13 @@ impl Driver {
         let answers = self.answer_at.values().min().copied();
         let own = [self.figures_due, self.stopping.as_ref().map(Stopping::deadline), self.lot.deadline(), answers];
         let pickups = self.pickups.values().map(|picking| picking.until).min();
-        layers.into_iter().chain(own).chain([pickups]).flatten().min().unwrap_or_else(|| Instant::now() + FOREVER)
+        layers
+            .into_iter()
+            .chain(own)
+            .chain([pickups, self.sound.deadline()])
+            .flatten()
+            .min()
+            .unwrap_or_else(|| Instant::now() + FOREVER)
     }
 
     /// Drains the layers until none has anything to say. They come to rest: each word answers an earlier one.

@@ -59,6 +59,8 @@ pub enum Event {
         /// True when it is gone.
         lost: bool,
     },
+    /// The machine has other sound devices than before.
+    AudioDevices(Vec<media::DeviceInfo>),
 }
 
 /// The state of an account's binding at its registrar, RFC 3261 §10.
@@ -160,6 +162,13 @@ pub enum CallChange {
     Bridged(CallId),
     /// The call is in the conference (true), or no longer.
     Conference(bool),
+    /// The call is recorded from now on (true), or no longer; both sides should be told. Each is told once.
+    Recording {
+        /// Whether it is.
+        on: bool,
+        /// What went wrong, if something did; the file has what came before.
+        error: Option<String>,
+    },
     /// The newest figures, about twice a second; only the newest is kept for a slow reader.
     Quality(Quality),
     /// It is over. Comes once, as the last change of this call.
@@ -319,6 +328,8 @@ pub struct CallState {
     pub transfer_wait: Option<String>,
     /// In the conference.
     pub conference: bool,
+    /// Whether it is being recorded.
+    pub recording: bool,
     /// Joined with that other call, without us.
     pub bridged: Option<CallId>,
     /// The call that this one is a consultation for.
@@ -366,6 +377,7 @@ impl CallState {
             task: None,
             transfer_wait: None,
             conference: false,
+            recording: false,
             bridged: None,
             consultation_for: None,
             transferred_by: None,

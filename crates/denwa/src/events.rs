@@ -139,7 +139,9 @@ impl Inner {
 fn supersedes(new: &Event, old: &Event) -> bool {
     match (new, old) {
         (Event::Account { id: new, .. }, Event::Account { id: old, .. }) => new == old,
-        (Event::AudioDevice { .. }, Event::AudioDevice { .. }) => true,
+        (Event::AudioDevice { .. }, Event::AudioDevice { .. }) | (Event::AudioDevices(_), Event::AudioDevices(_)) => {
+            true
+        }
         (Event::Call { id: new, change }, Event::Call { id: old, change: unread }) if new == old => {
             level(change).is_some_and(|kind| level(unread) == Some(kind))
         }
@@ -188,6 +190,7 @@ fn level(change: &CallChange) -> Option<Level> {
         | CallChange::HangUpHeldBack
         | CallChange::ReplacedBy(_)
         | CallChange::Bridged(_)
+        | CallChange::Recording { .. }
         | CallChange::Ended(_) => None,
     }
 }

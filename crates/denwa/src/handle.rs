@@ -6,6 +6,7 @@
 //!
 //! A future of a handle resolves when what was asked is *agreed*. Dropping the future does not take the request back.
 use crate::account::Account;
+use crate::audio::Devices;
 use crate::board::{Board, Life};
 use crate::command::{Command, Done};
 use crate::driver::registration_error;
@@ -14,6 +15,7 @@ use crate::event::{AccountId, CallId, Registration, Snapshot};
 use crate::log::CallLog;
 use crate::park::{Forwarding, Slot};
 use crate::transfer::DialOptions;
+use media::Volume;
 use sip_core::uri::Uri;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -72,6 +74,23 @@ impl Phone {
     /// [`Error::Misuse`] if there are fewer than two, or one is not answered or is being transferred or parked.
     pub async fn merge(&self, calls: &[&Call]) -> Result<(), Error> {
         self.door.agree(Command::Merge(calls.iter().map(|call| call.id()).collect())).await
+    }
+
+    /// Uses other sound devices from now on; calls go on. [`Event::AudioDevice`](crate::Event::AudioDevice) tells when they
+    /// work, or do not.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] unless the phone was started with [`Audio::System`](crate::Audio) or `Devices`.
+    pub async fn use_devices(&self, devices: Devices) -> Result<(), Error> {
+        self.door.agree(Command::UseDevices(devices)).await
+    }
+
+    /// How loud the speaker and the microphone are.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub async fn set_volume(&self, volume: Volume) -> Result<(), Error> {
+        self.door.agree(Command::SetVolume(volume)).await
     }
 
     /// Turns from the live call to the one on hold.

@@ -89,7 +89,7 @@ pub mod device {
 }
 
 pub use account::{Account, DEFAULT_EXPIRES, Transport};
-pub use audio::{Audio, HoldSound};
+pub use audio::{Audio, Devices, HoldSound, audio_devices};
 pub use builder::{DEFAULT_MAX_CALLS, PhoneBuilder};
 pub use command::{Command, Digits, Done, MAX_DIGITS, Reject};
 pub use error::Error;
@@ -101,6 +101,9 @@ pub use events::{Events, KEPT_MAX, LOSSY_MAX};
 pub use handle::{AccountHandle, Call, Incoming, Phone};
 pub use identity::{CallerIdProfile, Context, Identity};
 pub use log::CallLog;
+pub use media::{
+    Country, DeviceInfo as AudioDevice, Format as RecordingFormat, Layout as RecordingLayout, Recording, Volume,
+};
 pub use park::{Forwarding, ParkChange, ParkMethod, ParkedCall, Pickup, Slot, SlotSource};
 pub use sdp::Codec;
 pub use sip_core::uri::{Uri, UriError};

@@ -333,6 +333,9 @@ pub enum Event {
         /// Why, for people.
         reason: String,
     },
-    /// The device works again.
+    /// The device works again, or another that was asked for.
     DeviceBack,
+    /// The machine has other sound devices than before. An engine does not say this by itself: it is for the one
+    /// [`Watch`](crate::Watch) that its owner has.
+    Devices(Vec<crate::DeviceInfo>),
 }

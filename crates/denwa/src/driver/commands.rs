@@ -84,6 +84,12 @@ impl Driver {
                 self.parked_in(now, id.0, Some(slot));
                 answer(reply, Ok(Reached::Agreed));
             }
+            Command::Record(id, recording) => answer(reply, self.record(id, recording).map(|()| Reached::Agreed)),
+            Command::UseDevices(devices) => answer(reply, self.use_devices(devices).map(|()| Reached::Agreed)),
+            Command::SetVolume(volume) => {
+                self.engine.set_volume(volume);
+                answer(reply, Ok(Reached::Agreed));
+            }
             Command::ParkOver { slot, given_up } => {
                 self.slot_over(slot, given_up);
                 answer(reply, Ok(Reached::Agreed));

@@ -77,6 +77,8 @@ impl Driver {
                 tracing::warn!(reason, "the sound device is gone; calls go on in silence");
                 self.publish(Event::AudioDevice { lost: true });
             }
+            media::Event::Devices(found) => self.devices_changed(found),
+            media::Event::Recording { stream, path, on, error } => self.recording(stream, &path, on, error),
             media::Event::DeviceBack => self.publish(Event::AudioDevice { lost: false }),
             _ => {}
         }

@@ -208,6 +208,9 @@ impl Driver {
         // The peer's reason phrase may name anybody; its number does not.
         tracing::debug!(call = %id, status = status(&reason), "ended");
         let dialled = self.board.call(id).is_some_and(|call| call.direction == crate::Direction::Outgoing);
+        if dialled {
+            self.sound_refused(now, &reason);
+        }
         self.write_down(id, &reason);
         self.board.end_call(id, reason.clone());
         self.lines.close(leg);

@@ -104,7 +104,7 @@ impl Driver {
         let due: Vec<LegId> = self.answer_at.iter().filter(|(_, at)| **at <= now).map(|(leg, _)| *leg).collect();
         for leg in due {
             self.answer_at.remove(&leg);
-            self.engine.play_tone(Some(media::Tone::beep()));
+            self.beep(now);
             if let Err(misuse) = self.switch.handle_command(now, leg, Command::Answer) {
                 tracing::debug!(%misuse, "a call did not answer itself");
             }

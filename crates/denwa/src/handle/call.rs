@@ -7,6 +7,7 @@ use crate::event::{AccountId, CallId, CallState, EndReason};
 use crate::identity::{Context, Identity};
 use crate::park::Slot;
 use crate::transfer::{DialOptions, TransferOptions};
+use media::Recording;
 use sip_core::uri::Uri;
 use tokio::sync::watch;
 
@@ -275,6 +276,15 @@ impl Call {
     /// [`Error::Misuse`] if one is not answered, or is being transferred or parked.
     pub async fn bridge(&self, other: &Call) -> Result<(), Error> {
         self.door.agree(Command::Bridge(self.id, other.id)).await
+    }
+
+    /// Records both sides into a file from now on, or (`None`) no more. [`CallChange::Recording`](crate::CallChange::Recording)
+    /// tells when it begins and ends: whoever is recorded should be told.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] if the call is over. A file that cannot be written is told by the event.
+    pub async fn record(&self, recording: Option<Recording>) -> Result<(), Error> {
+        self.door.agree(Command::Record(self.id, recording)).await
     }
 
     /// Sends digits as telephone-events (RFC 4733). Resolves when they are queued; each takes about 150 ms on the wire.

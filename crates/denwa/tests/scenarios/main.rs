@@ -24,6 +24,7 @@ mod park;
 mod register;
 mod several;
 mod shutdown_mid_call;
+mod sounds;
 mod support;
 mod tcp_call;
 mod transfer;

@@ -224,6 +224,10 @@ impl Stream {
             return Judged::Dropped;
         }
         if agreed && let Some(source) = receiver.source.as_mut().filter(|source| source.ssrc() == packet.ssrc) {
+            // The first packets after a hold may come before its end is agreed.
+            if !config.direction.receives() {
+                source.pause();
+            }
             return match source.update(packet.sequence) {
                 Verdict::Valid(extended) => Judged::Believed(extended, false),
                 Verdict::Restarted(extended) => Judged::Believed(extended, true),

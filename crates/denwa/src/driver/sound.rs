@@ -1,0 +1,190 @@
+//! What is heard beside voices: ringing, ringback, busy, a call that waits; and on which devices.
+use super::Driver;
+use crate::audio::{Devices, ring_device, start_ringer};
+use crate::error::Error;
+use crate::event::{CallChange, CallId, EndReason, Event};
+use call::Phase;
+use media::{Country, DeviceInfo, Engine, Recording, Signal, StreamId, Tone, Watch};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long it sounds busy after a call was refused.
+const BUSY_FOR: Duration = Duration::from_secs(3);
+/// A beep is over after this.
+const BEEP: Duration = Duration::from_millis(300);
+
+/// What is to be heard, and where.
+#[derive(Debug)]
+pub(super) struct Sound {
+    /// Whose tones; none are played without.
+    country: Option<Country>,
+    /// Of a phone that uses the machine's devices.
+    devices: Option<Devices>,
+    known: Vec<DeviceInfo>,
+    _watch: Option<Watch>,
+    ringer: Option<Engine>,
+    playing: Option<Heard>,
+    refused: Option<(Signal, Instant)>,
+    beeped: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Heard {
+    /// It rings here.
+    Ring,
+    Tone(Signal),
+}
+
+impl Sound {
+    pub(super) fn new(
+        country: Option<Country>,
+        devices: Option<Devices>,
+        watch: Option<Watch>,
+        seed: [u8; 32],
+    ) -> Self {
+        let ringer = devices.as_ref().and_then(|devices| start_ringer(devices.ringer.as_ref()?, seed));
+        let (known, playing, refused, beeped) = (Vec::new(), None, None, None);
+        Self { country, devices, known, _watch: watch, ringer, playing, refused, beeped }
+    }
+
+    /// When the busy tone ends.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.refused.map(|(_, until)| until)
+    }
+}
+
+impl Driver {
+    /// Plays what is to be heard now, and ends what is not.
+    pub(super) fn play_tones(&mut self, now: Instant) {
+        let Some(country) = self.sound.country else { return };
+        if self.sound.refused.is_some_and(|(_, until)| until <= now) {
+            self.sound.refused = None;
+        }
+        let wanted = self.wanted();
+        let before = std::mem::replace(&mut self.sound.playing, wanted);
+        if before == wanted {
+            return;
+        }
+        let ringer = self.sound.ringer.as_ref().unwrap_or(&self.engine);
+        if before == Some(Heard::Ring) {
+            ringer.play_tone(None);
+        }
+        match wanted {
+            Some(Heard::Ring) => {
+                self.engine.play_tone(None);
+                ringer.play_tone(Some(Tone::of(country, Signal::Ringback)));
+            }
+            Some(Heard::Tone(signal)) => self.engine.play_tone(Some(Tone::of(country, signal))),
+            // What came in its place meanwhile is not cut off.
+            None if self.sound.beeped.is_some_and(|at| now < at + BEEP) => {}
+            None => self.engine.play_tone(None),
+        }
+    }
+
+    fn wanted(&self) -> Option<Heard> {
+        let phases = || self.switch.legs().filter_map(|(leg, _)| self.switch.leg(leg));
+        let talks = phases().any(|view| view.phase == Phase::Active && view.live);
+        let rings_here = self.switch.legs().any(|(leg, _)| {
+            self.announced.contains(&CallId(leg))
+                && self.switch.leg(leg).is_some_and(|view| view.phase == Phase::Incoming)
+        });
+        let rings_there = phases().any(|view| view.phase == Phase::Ringing && view.live);
+        match (rings_here, talks, rings_there) {
+            (true, true, _) => Some(Heard::Tone(Signal::CallWaiting)),
+            (_, true, _) => None,
+            (_, _, true) => Some(Heard::Tone(Signal::Ringback)),
+            (true, _, _) => Some(Heard::Ring),
+            _ => self.sound.refused.map(|(signal, _)| Heard::Tone(signal)),
+        }
+    }
+
+    /// A call of ours came to nothing: that is heard for a while.
+    pub(super) fn sound_refused(&mut self, now: Instant, reason: &EndReason) {
+        let signal = match reason {
+            EndReason::Refused { status: 486 | 600, .. } => Signal::Busy,
+            EndReason::Refused { .. } | EndReason::Timeout | EndReason::Unreachable | EndReason::NoCommonCodec => {
+                Signal::Congestion
+            }
+            _ => return,
+        };
+        self.sound.refused = Some((signal, now + BUSY_FOR));
+    }
+
+    /// One short beep to whoever sits here.
+    pub(super) fn beep(&mut self, now: Instant) {
+        self.sound.beeped = Some(now);
+        self.engine.play_tone(Some(Tone::beep()));
+    }
+
+    /// Other devices from now on.
+    pub(super) fn use_devices(&mut self, devices: Devices) -> Result<(), Error> {
+        let Some(before) = self.sound.devices.replace(devices.clone()) else {
+            self.sound.devices = None;
+            let state = "the phone was not started with the machine's devices";
+            return Err(Error::Misuse { doing: "use other sound devices", state });
+        };
+        if (&before.speaker, &before.microphone) != (&devices.speaker, &devices.microphone) {
+            self.engine.use_device(Box::new(devices.system()));
+        }
+        if before.ringer != devices.ringer {
+            self.sound.ringer = match (&devices.ringer, self.sound.ringer.take()) {
+                (Some(id), Some(ringer)) => {
+                    ringer.use_device(ring_device(id));
+                    Some(ringer)
+                }
+                (Some(id), None) => start_ringer(id, self.child_seed()),
+                (None, _) => None,
+            };
+        }
+        Ok(())
+    }
+
+    /// The machine has other devices than before. What is chosen or the default may be there again, or be another.
+    pub(super) fn devices_changed(&mut self, found: Vec<DeviceInfo>) {
+        let before = std::mem::replace(&mut self.sound.known, found.clone());
+        if let Some(devices) = &self.sound.devices {
+            let there = |list: &[DeviceInfo]| used(devices, list);
+            if !before.is_empty() && there(&before) != there(&found) && there(&found) != (None, None) {
+                self.engine.use_device(Box::new(devices.system()));
+            }
+            let rings_at = |list: &[DeviceInfo]| devices.ringer.as_ref().is_some_and(|id| has(list, id));
+            if let (Some(ringer), Some(id), false, true) =
+                (&self.sound.ringer, &devices.ringer, rings_at(&before), rings_at(&found))
+            {
+                ringer.use_device(ring_device(id));
+            }
+        }
+        self.publish(Event::AudioDevices(found));
+    }
+
+    pub(super) fn record(&mut self, id: CallId, recording: Option<Recording>) -> Result<(), Error> {
+        let stream = self.lines.stream(id.0);
+        let stream = stream.ok_or(Error::Misuse { doing: "record", state: "there is no such call" })?;
+        self.engine.record(stream, recording);
+        Ok(())
+    }
+
+    pub(super) fn recording(&mut self, stream: StreamId, path: &Path, on: bool, error: Option<String>) {
+        let Some(leg) = self.lines.leg_of_stream(stream) else {
+            return tracing::debug!(path = %path.display(), on, "a recording ended after its call");
+        };
+        let error = error.map(|error| format!("{}: {error}", path.display()));
+        self.change(CallId(leg), CallChange::Recording { on, error }, |call| call.recording = on);
+    }
+}
+
+fn has(list: &[DeviceInfo], id: &str) -> bool {
+    list.iter().any(|device| device.id == id)
+}
+
+/// The speaker and the microphone that these choices come to.
+fn used(devices: &Devices, list: &[DeviceInfo]) -> (Option<String>, Option<String>) {
+    let pick = |chosen: &Option<String>, default: fn(&DeviceInfo) -> bool| {
+        let named = chosen.as_ref().filter(|id| has(list, id)).cloned();
+        named.or_else(|| list.iter().find(|device| default(device)).map(|device| device.id.clone()))
+    };
+    (
+        pick(&devices.speaker, |device| device.default_speaker),
+        pick(&devices.microphone, |device| device.default_microphone),
+    )
+}
