@@ -81,6 +81,19 @@ impl Devices {
     }
 }
 
+/// Whether echo, steady noise and a low level are taken out of the microphone's voice (feature `voice`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum VoiceProcessing {
+    /// Where a microphone of this machine can hear a speaker of it: not with a headset, as far as its name and type tell.
+    #[default]
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
+}
+
 /// The sound devices that this machine has now. Asks the sound system, which may take a moment: not for an async task.
 ///
 /// # Errors

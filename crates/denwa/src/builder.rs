@@ -1,5 +1,5 @@
 //! How a phone is set up before it starts.
-use crate::audio::{Audio, HoldSound};
+use crate::audio::{Audio, HoldSound, VoiceProcessing};
 use crate::board::Board;
 use crate::driver;
 use crate::error::Error;
@@ -38,6 +38,7 @@ pub struct PhoneBuilder {
     pub(crate) hold_sound: HoldSound,
     pub(crate) hold_others: bool,
     pub(crate) call_waiting: bool,
+    pub(crate) voice: VoiceProcessing,
     /// Not said: on real devices.
     pub(crate) tones: Option<Option<Country>>,
 }
@@ -59,6 +60,7 @@ impl Phone {
             hold_others: true,
             call_waiting: true,
             tones: None,
+            voice: VoiceProcessing::Auto,
         }
     }
 }
@@ -123,6 +125,12 @@ impl PhoneBuilder {
     /// Whether a call may ring while there is another; true by default, else it is answered 486.
     pub fn call_waiting(mut self, on: bool) -> Self {
         self.call_waiting = on;
+        self
+    }
+
+    /// Whether echo and noise are taken out of the microphone's voice; where there can be an echo by default.
+    pub fn voice_processing(mut self, voice: VoiceProcessing) -> Self {
+        self.voice = voice;
         self
     }
 

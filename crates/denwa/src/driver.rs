@@ -155,7 +155,12 @@ impl Driver {
         let tones = settings.tones.unwrap_or(devices.as_ref().map(|_| media::Country::Japan));
         let watch = devices.as_ref().and_then(|_| crate::audio::watch(sound.clone()));
         let engine = crate::audio::start(settings.audio, child(&mut random), sound).await?;
-        let sound = sound::Sound::new(tones, devices, watch, child(&mut random));
+        let known = match devices {
+            Some(_) => tokio::task::spawn_blocking(crate::audio_devices).await.ok().and_then(Result::ok),
+            None => None,
+        };
+        let (wishes, known) = ((tones, settings.voice), (known.unwrap_or_default(), watch));
+        let sound = sound::Sound::new(wishes, devices, known, child(&mut random));
         Ok(Self {
             endpoint: Endpoint::new(endpoint),
             switch,
@@ -191,6 +196,7 @@ impl Driver {
 
     /// The loop, until the phone has stopped.
     pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Letter>, mut arrived: mpsc::Receiver<Arrival>) {
+        self.process_voice();
         while !self.has_stopped(Instant::now()) {
             let input = self.next(&mut inbox, &mut arrived).await;
             let now = Instant::now();

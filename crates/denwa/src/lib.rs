@@ -58,7 +58,7 @@
 //! [`Incoming`] and [`CallChange`].
 //!
 //! # What there is not
-//! TLS, SRTP and ICE; echo cancellation; presence and messages. Video.
+//! TLS, SRTP and ICE; presence and messages. Video.
 //!
 //! # Logs
 //! Through `tracing`. Nothing private, that is number, name, password or address, is logged above `trace`.
@@ -89,7 +89,7 @@ pub mod device {
 }
 
 pub use account::{Account, DEFAULT_EXPIRES, Transport};
-pub use audio::{Audio, Devices, HoldSound, audio_devices};
+pub use audio::{Audio, Devices, HoldSound, VoiceProcessing, audio_devices};
 pub use builder::{DEFAULT_MAX_CALLS, PhoneBuilder};
 pub use command::{Command, Digits, Done, MAX_DIGITS, Reject};
 pub use error::Error;

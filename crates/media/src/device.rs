@@ -76,6 +76,22 @@ pub struct DeviceInfo {
     pub headset: bool,
 }
 
+impl DeviceInfo {
+    /// One of that id and name that can do nothing yet: for lists of one's own.
+    pub fn new(id: impl Into<String>) -> DeviceInfo {
+        let id = id.into();
+        DeviceInfo {
+            name: id.clone(),
+            id,
+            speaker: false,
+            microphone: false,
+            default_speaker: false,
+            default_microphone: false,
+            headset: false,
+        }
+    }
+}
+
 /// The engine's end of a device.
 #[derive(Debug)]
 pub struct Line {

@@ -109,19 +109,46 @@ struct Figures {
 
 #[derive(Debug)]
 enum Command {
-    Open { stream: StreamId, rtp: UdpSocket, rtcp: UdpSocket, seed: [u8; 32] },
-    Configure { stream: StreamId, config: Box<StreamConfig> },
-    SetLive { stream: StreamId, live: bool },
-    SetMuted { stream: StreamId, muted: bool },
-    SendDtmf { stream: StreamId, digits: String },
+    Open {
+        stream: StreamId,
+        rtp: UdpSocket,
+        rtcp: UdpSocket,
+        seed: [u8; 32],
+    },
+    Configure {
+        stream: StreamId,
+        config: Box<StreamConfig>,
+    },
+    SetLive {
+        stream: StreamId,
+        live: bool,
+    },
+    SetMuted {
+        stream: StreamId,
+        muted: bool,
+    },
+    SendDtmf {
+        stream: StreamId,
+        digits: String,
+    },
     Arrange(Vec<Room>),
-    SetSource { stream: StreamId, source: Source },
-    Record { stream: StreamId, recording: Option<Recording> },
+    SetSource {
+        stream: StreamId,
+        source: Source,
+    },
+    Record {
+        stream: StreamId,
+        recording: Option<Recording>,
+    },
     UseDevice(Opening),
     SetVolume(Volume),
+    #[cfg(feature = "voice")]
+    SetVoice(Option<Box<crate::voice::Processor>>),
     PlayTone(Option<Tone>),
     PlayClip(Option<Arc<Clip>>),
-    Close { stream: StreamId },
+    Close {
+        stream: StreamId,
+    },
     Quit,
 }
 
@@ -271,6 +298,13 @@ impl Engine {
     /// How loud the speaker and the microphone are.
     pub fn set_volume(&self, volume: Volume) {
         self.send(Command::SetVolume(volume));
+    }
+
+    /// Process what the microphone hears, from now on; `None` leaves it as it is. Off until this is called.
+    #[cfg(feature = "voice")]
+    pub fn set_voice(&self, voice: Option<crate::Voice>) {
+        // Made here, for it allocates.
+        self.send(Command::SetVoice(voice.map(|voice| Box::new(crate::voice::Processor::new(voice)))));
     }
 
     /// Play a tone to the ear, such as ringback, in place of the one before; `None` ends it.

@@ -79,7 +79,7 @@
 //!
 //! # What is not here
 //!
-//! SRTP, DTLS and ICE ([`stream`] says where they will sit), video, echo cancellation and noise suppression, stereo.
+//! SRTP, DTLS and ICE ([`stream`] says where they will sit), video, stereo.
 
 #[doc(hidden)]
 pub mod bench;
@@ -109,6 +109,9 @@ mod testing;
 mod tone;
 mod wav;
 
+#[cfg(feature = "voice")]
+pub mod voice;
+
 pub use clip::{Clip, MAX_CLIP};
 pub use config::{Codec, CodecConfig, Direction, Dtmf, Event, Stats, StreamConfig, StreamId};
 pub use device::cpal::System;
@@ -122,6 +125,8 @@ pub use jitter::DelayPolicy;
 pub use source::Source;
 pub use stream::Stream;
 pub use tone::{Country, Signal, Tone, UnknownCountry};
+#[cfg(feature = "voice")]
+pub use voice::Voice;
 pub use wav::WavError;
 
 pub(crate) use clip::to_i16;

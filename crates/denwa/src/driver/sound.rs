@@ -1,6 +1,6 @@
 //! What is heard beside voices: ringing, ringback, busy, a call that waits; and on which devices.
 use super::Driver;
-use crate::audio::{Devices, ring_device, start_ringer};
+use crate::audio::{Devices, VoiceProcessing, ring_device, start_ringer};
 use crate::error::Error;
 use crate::event::{CallChange, CallId, EndReason, Event};
 use call::Phase;
@@ -18,6 +18,9 @@ const BEEP: Duration = Duration::from_millis(300);
 pub(super) struct Sound {
     /// Whose tones; none are played without.
     country: Option<Country>,
+    voice: VoiceProcessing,
+    /// The microphone's voice is being processed.
+    processed: bool,
     /// Of a phone that uses the machine's devices.
     devices: Option<Devices>,
     known: Vec<DeviceInfo>,
@@ -37,14 +40,14 @@ enum Heard {
 
 impl Sound {
     pub(super) fn new(
-        country: Option<Country>,
+        (country, voice): (Option<Country>, VoiceProcessing),
         devices: Option<Devices>,
-        watch: Option<Watch>,
+        (known, watch): (Vec<DeviceInfo>, Option<Watch>),
         seed: [u8; 32],
     ) -> Self {
         let ringer = devices.as_ref().and_then(|devices| start_ringer(devices.ringer.as_ref()?, seed));
-        let (known, playing, refused, beeped) = (Vec::new(), None, None, None);
-        Self { country, devices, known, _watch: watch, ringer, playing, refused, beeped }
+        let (playing, refused, beeped) = (None, None, None);
+        Self { country, voice, processed: false, devices, known, _watch: watch, ringer, playing, refused, beeped }
     }
 
     /// When the busy tone ends.
@@ -116,6 +119,20 @@ impl Driver {
         self.engine.play_tone(Some(Tone::beep()));
     }
 
+    /// Takes the echo out of the microphone's voice where there can be one.
+    pub(super) fn process_voice(&mut self) {
+        let wanted = match (self.sound.voice, &self.sound.devices) {
+            (VoiceProcessing::On, _) => true,
+            (VoiceProcessing::Off, _) | (VoiceProcessing::Auto, None) => false,
+            (VoiceProcessing::Auto, Some(devices)) => echoes(devices, &self.sound.known),
+        };
+        if std::mem::replace(&mut self.sound.processed, wanted) != wanted {
+            tracing::debug!(on = wanted, "the microphone's voice is processed");
+            #[cfg(feature = "voice")]
+            self.engine.set_voice(wanted.then(media::Voice::default));
+        }
+    }
+
     /// Other devices from now on.
     pub(super) fn use_devices(&mut self, devices: Devices) -> Result<(), Error> {
         let Some(before) = self.sound.devices.replace(devices.clone()) else {
@@ -126,6 +143,7 @@ impl Driver {
         if (&before.speaker, &before.microphone) != (&devices.speaker, &devices.microphone) {
             self.engine.use_device(Box::new(devices.system()));
         }
+        self.process_voice();
         if before.ringer != devices.ringer {
             self.sound.ringer = match (&devices.ringer, self.sound.ringer.take()) {
                 (Some(id), Some(ringer)) => {
@@ -154,6 +172,7 @@ impl Driver {
                 ringer.use_device(ring_device(id));
             }
         }
+        self.process_voice();
         self.publish(Event::AudioDevices(found));
     }
 
@@ -177,6 +196,13 @@ fn has(list: &[DeviceInfo], id: &str) -> bool {
     list.iter().any(|device| device.id == id)
 }
 
+/// A speaker that a microphone hears: none that is worn on the head.
+fn echoes(devices: &Devices, list: &[DeviceInfo]) -> bool {
+    let (speaker, microphone) = used(devices, list);
+    let speaker = speaker.and_then(|id| list.iter().find(|device| device.id == id));
+    microphone.is_some() && speaker.is_some_and(|speaker| !speaker.headset)
+}
+
 /// The speaker and the microphone that these choices come to.
 fn used(devices: &Devices, list: &[DeviceInfo]) -> (Option<String>, Option<String>) {
     let pick = |chosen: &Option<String>, default: fn(&DeviceInfo) -> bool| {
@@ -187,4 +213,38 @@ fn used(devices: &Devices, list: &[DeviceInfo]) -> (Option<String>, Option<Strin
         pick(&devices.speaker, |device| device.default_speaker),
         pick(&devices.microphone, |device| device.default_microphone),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(speakers: &[(&str, bool)]) -> Vec<DeviceInfo> {
+        let mut list: Vec<DeviceInfo> = speakers
+            .iter()
+            .map(|(id, headset)| {
+                let mut info = DeviceInfo::new(*id);
+                (info.speaker, info.headset) = (true, *headset);
+                info
+            })
+            .collect();
+        list[0].default_speaker = true;
+        let mut microphone = DeviceInfo::new("mic");
+        (microphone.microphone, microphone.default_microphone) = (true, true);
+        list.push(microphone);
+        list
+    }
+
+    #[test]
+    fn what_is_chosen_counts_while_it_is_there() {
+        let there = list(&[("speaker", false), ("headset", true)]);
+        let gone = list(&[("speaker", false)]);
+        let (default, chosen) = (Devices::default(), Devices::default().speaker("headset"));
+        assert_eq!(used(&default, &there), (Some("speaker".into()), Some("mic".into())));
+        assert_eq!(used(&chosen, &there), (Some("headset".into()), Some("mic".into())));
+        assert_eq!(used(&chosen, &gone), (Some("speaker".into()), Some("mic".into())));
+        assert_eq!(used(&chosen, &[]), (None, None));
+        assert!(echoes(&default, &there) && !echoes(&chosen, &there) && echoes(&chosen, &gone));
+        assert!(!echoes(&default, &there[..1]), "nothing hears it");
+    }
 }

@@ -80,29 +80,17 @@ mod tests {
     use super::*;
     use std::collections::VecDeque;
 
-    fn info(id: &str) -> DeviceInfo {
-        DeviceInfo {
-            id: id.to_owned(),
-            name: id.to_owned(),
-            speaker: true,
-            microphone: false,
-            default_speaker: false,
-            default_microphone: false,
-            headset: false,
-        }
-    }
-
     #[test]
     fn only_what_changes_is_told() {
         let (told, tells) = mpsc::channel();
         let mut seen: VecDeque<Result<Vec<DeviceInfo>, DeviceError>> = VecDeque::from([
-            Ok(vec![info("a")]),
-            Ok(vec![info("a")]),
-            Ok(vec![info("a"), info("b")]),
+            Ok(vec![DeviceInfo::new("a")]),
+            Ok(vec![DeviceInfo::new("a")]),
+            Ok(vec![DeviceInfo::new("a"), DeviceInfo::new("b")]),
             Err(DeviceError::Missing("no server".into())),
-            Ok(vec![info("a")]),
+            Ok(vec![DeviceInfo::new("a")]),
         ]);
-        let look = move || seen.pop_front().unwrap_or_else(|| Ok(vec![info("a")]));
+        let look = move || seen.pop_front().unwrap_or_else(|| Ok(vec![DeviceInfo::new("a")]));
         let watch = Watch::every(Duration::from_millis(1), changes(look, move |found| drop(told.send(found)))).unwrap();
         let next =
             || tells.recv_timeout(Duration::from_secs(5)).map(|found| found.into_iter().map(|it| it.id).collect());

@@ -150,6 +150,17 @@ impl Hardware {
             .clamp(Duration::from_millis(1), Duration::from_millis(5))
     }
 
+    /// From a tick that is played now until its echo is captured, as far as our rings and the speaker's period tell.
+    #[cfg(feature = "voice")]
+    pub(super) fn delay(&self) -> Duration {
+        let running = &self.running;
+        let micros = |samples: usize, rate: u32| samples as u64 * 1_000_000 / u64::from(rate);
+        let line = &running.line;
+        let pull = line.shared.largest_pull.load(Ordering::Relaxed) as usize;
+        let out = micros(line.level() + pull, line.playout_rate);
+        Duration::from_micros(out + micros(line.capture.slots(), line.capture_rate) + micros(running.mic.len(), RATE))
+    }
+
     /// A tick of what the microphone heard.
     pub(super) fn capture(&mut self, mouth: &mut Voice) {
         self.running.capture(mouth);

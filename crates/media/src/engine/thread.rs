@@ -44,6 +44,8 @@ pub(super) struct Media {
     mixer: Mixer,
     rooms: Vec<Room>,
     volume: Volume,
+    #[cfg(feature = "voice")]
+    voice: Option<Box<crate::voice::Processor>>,
     /// What recordings tell, and their threads.
     recordings: (mpsc::Sender<Event>, mpsc::Receiver<Event>),
     writers: Vec<JoinHandle<()>>,
@@ -80,6 +82,8 @@ impl Media {
             mixer: Mixer::default(),
             rooms: Vec::new(),
             volume: Volume::default(),
+            #[cfg(feature = "voice")]
+            voice: None,
             recordings: mpsc::channel(),
             writers: Vec::new(),
             epoch: now(),
@@ -156,6 +160,8 @@ impl Media {
                     self.hardware.swap(device);
                 }
                 Command::SetVolume(volume) => self.volume = volume,
+                #[cfg(feature = "voice")]
+                Command::SetVoice(voice) => self.voice = voice,
                 Command::PlayClip(clip) => self.mixer.play_clip(clip),
                 Command::Close { stream } => self.close(stream),
                 Command::Configure { stream, config } => self.with(stream, |leg| {
@@ -265,6 +271,10 @@ impl Media {
             let mut ear = [0.0; TICK];
             self.hardware.capture(&mut mouth);
             amplify(&mut mouth, self.volume.microphone);
+            #[cfg(feature = "voice")]
+            if let Some(voice) = &mut self.voice {
+                voice.capture(&mut mouth, self.hardware.delay());
+            }
             for leg in self.legs.values_mut() {
                 leg.stream.playout(at, &mut leg.part.said);
             }
@@ -286,6 +296,10 @@ impl Media {
             }
             self.mixer.finish(&mut ear);
             amplify(&mut ear, self.volume.speaker);
+            #[cfg(feature = "voice")]
+            if let Some(voice) = &mut self.voice {
+                voice.play(&ear);
+            }
             self.hardware.play(&ear);
         }
         true
