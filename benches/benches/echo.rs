@@ -109,7 +109,6 @@ fn run(case: &Case, speech: &[f32]) -> Outcome {
         let reflected: [f32; TICK] = std::array::from_fn(|n| echo.of(far[n]));
         let mut mouth: [f32; TICK] = std::array::from_fn(|n| (reflected[n] + near[n]).clamp(-1.0, 1.0));
         let heard = mouth;
-        #[expect(clippy::disallowed_methods, reason = "a benchmark")]
         let began = Instant::now();
         processor.play(&far);
         processor.capture(&mut mouth, Duration::from_millis(case.room.delay_ms as u64));

@@ -42,15 +42,14 @@ impl std::fmt::Debug for Processor {
 impl Processor {
     /// One that has heard nothing yet.
     pub fn new(voice: Voice) -> Processor {
-        let mut config = Config::default();
-        config.high_pass_filter = Some(HighPassFilter::default());
-        config.echo_canceller = voice.echo_cancellation.then(EchoCanceller::default);
-        config.noise_suppression = voice.noise_suppression.then(NoiseSuppression::default);
-        config.gain_controller2 = voice.gain_control.then(|| {
-            let mut gain = GainController2::default();
-            gain.adaptive_digital = Some(AdaptiveDigital::default());
-            gain
-        });
+        let gain = || GainController2 { adaptive_digital: Some(AdaptiveDigital::default()), ..Default::default() };
+        let config = Config {
+            high_pass_filter: Some(HighPassFilter::default()),
+            echo_canceller: voice.echo_cancellation.then(EchoCanceller::default),
+            noise_suppression: voice.noise_suppression.then(NoiseSuppression::default),
+            gain_controller2: voice.gain_control.then(gain),
+            ..Config::default()
+        };
         let format = StreamConfig::new(RATE, 1);
         let apm = AudioProcessing::builder().config(config).capture_config(format).render_config(format).build();
         Processor { apm, out: Box::new([0.0; TICK]) }
