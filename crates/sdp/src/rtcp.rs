@@ -22,8 +22,11 @@ impl RtcpTerms {
     }
 
     pub(crate) fn write(self, lines: &mut Lines) {
-        for (name, _) in [("rtcp-mux", self.mux), ("rtcp-rsize", self.reduced)].into_iter().filter(|(_, says)| *says) {
-            lines.push_attribute(name, None);
+        if self.mux {
+            lines.push_attribute("rtcp-mux", None);
+        }
+        if self.reduced {
+            lines.push_attribute("rtcp-rsize", None);
         }
     }
 
