@@ -373,7 +373,16 @@ impl Party {
         let offer = sdp::parse(body).map_err(|_| EndReason::BadDescription)?;
         let (ours, agreed) = sdp::answer(&self.local, direction, &self.history, &offer).map_err(end_reason)?;
         self.history.record(&ours);
+        self.history.settle(&ours, &offer);
         Ok((ours, agreed))
+    }
+
+    /// Reads the answer to `ours`.
+    fn accept(&mut self, ours: &SessionDescription, body: Option<&[u8]>) -> Result<Agreed, EndReason> {
+        let answer = sdp::parse(body.ok_or(EndReason::BadDescription)?).map_err(|_| EndReason::BadDescription)?;
+        let agreed = sdp::accept(ours, &answer).map_err(end_reason)?;
+        self.history.settle(ours, &answer);
+        Ok(agreed)
     }
 
     fn decline(&mut self, body: &[u8]) -> Option<SessionDescription> {
@@ -387,11 +396,6 @@ impl Party {
         out.act(Action::Mute(on));
         out.tell(Event::Muted(on));
     }
-}
-
-fn accept(ours: &SessionDescription, body: Option<&[u8]>) -> Result<Agreed, EndReason> {
-    let answer = sdp::parse(body.ok_or(EndReason::BadDescription)?).map_err(|_| EndReason::BadDescription)?;
-    sdp::accept(ours, &answer).map_err(end_reason)
 }
 
 fn end_reason(why: Unacceptable) -> EndReason {

@@ -436,6 +436,8 @@ impl Phone {
     fn local(&self) -> Local {
         let mut local = Local::new(self.rtp());
         local.codecs = vec![Codec::Pcmu];
+        // It sends no RTCP, and speaks in silence too.
+        (local.rtcp_mux, local.rtcp_reduced, local.comfort_noise) = (false, false, false);
         local
     }
 

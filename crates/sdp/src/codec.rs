@@ -97,6 +97,11 @@ impl Format {
         }
     }
 
+    /// Comfort noise as we would write it: payload type 13, RFC 3389 §4.
+    pub fn comfort_noise() -> Self {
+        Self { payload_type: 13, encoding: "CN".to_owned(), clock_rate: 8_000, channels: 1, parameters: None }
+    }
+
     /// The voice codec this is, if it is one of ours. Opus is taken with any channel count: RFC 7587 §7 allows only 2, but
     /// some peers leave it out, and it changes nothing.
     pub fn codec(&self) -> Option<Codec> {
@@ -110,6 +115,11 @@ impl Format {
     /// Whether this carries keys, RFC 4733.
     pub fn is_telephone_event(&self) -> bool {
         self.encoding.eq_ignore_ascii_case("telephone-event")
+    }
+
+    /// Whether this is comfort noise of any clock, RFC 3389. It stands in for silence and is no voice by itself.
+    pub fn is_comfort_noise(&self) -> bool {
+        self.encoding.eq_ignore_ascii_case("CN")
     }
 
     /// Whether both name the same encoding, whatever their payload types and parameters.

@@ -1,5 +1,6 @@
 //! What must hold for any bytes; run by the fuzzer, and by `cargo test` over the corpus.
 use crate::codec::formats;
+use crate::session::Media;
 use crate::{Codec, Direction, History, Local, SessionDescription, accept, answer, decline, offer, parse};
 
 /// Reads the bytes as a description. What was read prints and reads again as the same; it is answered within the rules of
@@ -46,6 +47,11 @@ fn answered(local: &Local, wish: Direction, mut history: History, theirs: &Sessi
         format.payload_type == agreed.send.payload_type && format.codec() == Some(agreed.send.codec)
     }));
     assert_eq!(formats(mine).len(), mine.formats.len(), "our own formats are explained, and none is twice");
+    for name in ["rtcp-mux", "rtcp-rsize"] {
+        let says = |media: &Media| media.lines.value(name).is_some();
+        assert!(!says(mine) || says(other), "nothing is answered that was not offered");
+    }
+    assert!(formats(mine).iter().all(|format| formats(other).iter().any(|theirs| theirs.same_encoding(format))));
     assert!((10..=60).contains(&agreed.ptime.as_millis()));
 
     history.record(&ours);

@@ -1,5 +1,6 @@
 //! What a side must remember of its own descriptions in a dialog, RFC 3264 §8.
 use crate::codec::{Format, formats};
+use crate::rtcp::RtcpTerms;
 use crate::session::{Lines, Media, Origin, SessionDescription, address};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -9,19 +10,21 @@ const FIRST_DYNAMIC: u8 = 96;
 /// The last payload type.
 const LAST_DYNAMIC: u8 = 127;
 
-/// One side's descriptions in one dialog: the identity in `o=`, the last one sent, and what its payload types have meant.
+/// One side's descriptions in one dialog: the identity in `o=`, the last one sent, and what its payload types have meant,
+/// and what was settled about RTCP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History {
     session_id: u64,
     sent: Option<SessionDescription>,
     meanings: BTreeMap<u8, Format>,
+    rtcp: Option<RtcpTerms>,
 }
 
 impl History {
     /// A dialog without description so far. The session id should be unlike any other's; only its low 62 bits are used
     /// (RFC 3264 §5 wants a signed number of 64 bits with room to grow).
     pub fn new(session_id: u64) -> Self {
-        Self { session_id: session_id & (u64::MAX >> 2), sent: None, meanings: BTreeMap::new() }
+        Self { session_id: session_id & (u64::MAX >> 2), sent: None, meanings: BTreeMap::new(), rtcp: None }
     }
 
     /// The description sent last.
@@ -37,6 +40,17 @@ impl History {
             }
         }
         self.sent = Some(ours.clone());
+    }
+
+    /// To be called with both descriptions of each exchange that came to an agreement, whoever offered: what they settle
+    /// about RTCP is what later ones of ours say. An answer of a fork that loses is replaced by that of the next.
+    pub fn settle(&mut self, ours: &SessionDescription, theirs: &SessionDescription) {
+        self.rtcp = RtcpTerms::of_both(ours, theirs).or(self.rtcp);
+    }
+
+    /// What was agreed last.
+    pub(crate) fn rtcp_terms(&self) -> Option<RtcpTerms> {
+        self.rtcp
     }
 
     /// Gives the description its `o=`: the last version if nothing else changed, else the next (RFC 3264 §8).

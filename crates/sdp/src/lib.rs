@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   bytes ── parse ──► SessionDescription ── Display ──► bytes       session, parse
-//!                        │ Media, Lines
+//!                        │ Media, Lines ──► where RTCP goes             rtcp
 //!                        ▼
 //!                      formats(): payload type ↔ encoding            codec, opus
 //!                        │
@@ -15,8 +15,9 @@
 //! with unknown lines and attributes in their places. The reader is liberal, the writer strict, and every limit is a
 //! constant in [`mod@parse`].
 //!
-//! A dialog keeps one [`History`] and records in it each description that it sends. Out of that the rules of a running
-//! session follow by themselves: slots stay, payload types keep their meaning, `o=` counts up when something changed.
+//! A dialog keeps one [`History`], records in it each description that it sends, and settles in it each exchange that came
+//! to an agreement. Out of that the rules of a running session follow by themselves: slots stay, payload types keep their
+//! meaning, `o=` counts up when something changed, and what was agreed about RTCP is not asked for anew.
 //!
 //! ```
 //! use sdp::{Codec, Direction, History, Local};
@@ -36,6 +37,7 @@
 //! let at_alice = sdp::accept(&offer, &answer)?;
 //! assert_eq!((at_alice.send.codec, at_alice.send.payload_type), (Codec::Pcmu, 0));
 //! assert_eq!((at_alice.remote_rtp, at_bob.remote_rtp), (bob.rtp, alice.rtp));
+//! history.settle(&offer, &answer);
 //!
 //! // Alice holds: the next version, the same slot.
 //! let hold = sdp::offer(&alice, Direction::SendOnly, &history);
@@ -54,6 +56,7 @@ pub mod history;
 pub mod negotiate;
 pub mod opus;
 pub mod parse;
+mod rtcp;
 pub mod session;
 
 pub use codec::Codec;

@@ -10,6 +10,7 @@
 use crate::codec::{Codec, Format, formats};
 use crate::history::{History, body};
 use crate::opus::OpusParameters;
+use crate::rtcp::{self, RtcpTerms};
 use crate::session::{Connection, Direction, Lines, Media, SessionDescription};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,6 +18,9 @@ use thiserror::Error;
 
 /// The packet time where nobody asks for another: RFC 3551 §4.2.
 pub const DEFAULT_PTIME: Duration = Duration::from_millis(20);
+
+/// The clock in Hz of the comfort noise that is spoken here, that of payload type 13: RFC 3389 §4.
+const NOISE_RATE: u32 = 8_000;
 
 /// What this side can do: its sockets and its codecs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +32,12 @@ pub struct Local {
     pub rtcp_port: u16,
     /// Whether RTCP may share the port of RTP (RFC 5761).
     pub rtcp_mux: bool,
+    /// Whether RTCP may come that does not begin with a report (RFC 5506).
+    pub rtcp_reduced: bool,
     /// The voice codecs, most preferred first.
     pub codecs: Vec<Codec>,
+    /// Whether comfort noise may take the place of silence (RFC 3389), beside codecs with a clock of 8000 Hz.
+    pub comfort_noise: bool,
     /// Whether keys can be sent and received as RFC 4733 events.
     pub telephone_event: bool,
     /// What we like to receive of Opus.
@@ -39,14 +47,16 @@ pub struct Local {
 }
 
 impl Local {
-    /// A phone's usual abilities at this address: the codecs of [`Codec::USUAL`], keys, Opus with FEC, 20 ms, RTCP on the
-    /// next port.
+    /// A phone's usual abilities at this address: the codecs of [`Codec::USUAL`], keys, Opus with FEC, 20 ms, comfort noise,
+    /// and RTCP on the port of RTP with whom it may share it, else on the next.
     pub fn new(rtp: SocketAddr) -> Self {
         Self {
             rtp,
             rtcp_port: rtp.port().saturating_add(1),
-            rtcp_mux: false,
+            rtcp_mux: true,
+            rtcp_reduced: true,
             codecs: Codec::USUAL.to_vec(),
+            comfort_noise: true,
             telephone_event: true,
             opus: OpusParameters { inband_fec: true, ..OpusParameters::default() },
             ptime: DEFAULT_PTIME,
@@ -63,6 +73,13 @@ impl Local {
         }
         rates
     }
+
+    /// What we say of RTCP: what we can, as long as nothing is agreed. After that, what was agreed stays (RFC 8829
+    /// §5.2.2); to share the port is asked for at the beginning or not at all (RFC 5761 §5.1.1).
+    fn rtcp_terms(&self, history: &History) -> RtcpTerms {
+        let able = RtcpTerms { mux: self.rtcp_mux, reduced: self.rtcp_reduced };
+        history.rtcp_terms().map_or(able, |agreed| agreed.and(able))
+    }
 }
 
 /// What both sides have agreed, seen from ours: all that the audio path needs.
@@ -75,6 +92,8 @@ pub struct Agreed {
     pub remote_rtcp: SocketAddr,
     /// Whether RTCP shares the port of RTP on both sides.
     pub rtcp_mux: bool,
+    /// Whether RTCP may come that does not begin with a report (RFC 5506).
+    pub rtcp_reduced: bool,
     /// What to send.
     pub send: Voice,
     /// Everything that may come; the peer may change between them at any time (RFC 3264 §6.1).
@@ -83,6 +102,11 @@ pub struct Agreed {
     pub send_events: Option<Events>,
     /// The keys that may come.
     pub receive_events: Vec<Events>,
+    /// The payload type to send comfort noise with in silence (RFC 3389), if both named it and the voice that we send
+    /// has its clock of 8000 Hz.
+    pub send_noise: Option<u8>,
+    /// The payload type that comfort noise may come with.
+    pub receive_noise: Option<u8>,
     /// Our direction.
     pub direction: Direction,
     /// The length of the packets to send, in steps of 10 ms.
@@ -139,7 +163,7 @@ pub enum Unacceptable {
 /// In a dialog that has a description every slot stays in its place, the payload types keep their meaning, and the
 /// version grows by one if anything differs (RFC 3264 §8). The caller records what it sends in the history.
 pub fn offer(local: &Local, direction: Direction, history: &History) -> SessionDescription {
-    let audio = audio(local, direction, "RTP/AVP", &offered_formats(local, history), local.rtcp_mux);
+    let audio = audio(local, direction, "RTP/AVP", &offered_formats(local, history), local.rtcp_terms(history));
     let media = match history.sent() {
         None => vec![audio],
         Some(sent) => {
@@ -210,12 +234,14 @@ pub fn accept(ours: &SessionDescription, answer: &SessionDescription) -> Result<
     let receive_events = self::events(&offered);
     let send_events = matching_events(&events, send.codec)
         .filter(|theirs| receive_events.iter().any(|ours| ours.clock_rate == theirs.clock_rate));
-    let mux = mine.lines.value("rtcp-mux").is_some();
+    let (send_noise, receive_noise) = noise(&answered).zip(noise(&offered)).unzip();
     let mut agreed = Agreed {
         send_events,
         receive_events,
+        send_noise: send_noise.filter(|_| send.codec.clock_rate() == NOISE_RATE),
+        receive_noise,
         receive: offered.iter().filter_map(self::voice).collect(),
-        ..peer(answer, theirs, send, mux)?
+        ..peer(answer, theirs, send, RtcpTerms::read(mine))?
     };
     agreed.direction = agreed.direction.and(ours.direction(mine));
     Ok(agreed)
@@ -239,67 +265,50 @@ fn answer_stream(
         .ok_or(Unacceptable::NoCommonCodec)?;
     let send_events =
         local.telephone_event.then(|| events(&offered)).and_then(|events| matching_events(&events, send.codec));
-    let mut taken = Vec::new();
-    let mut format = Format::voice(0, send.codec);
-    format.payload_type = history.payload_type(&format, send.payload_type, &mut taken);
-    if send.codec == Codec::Opus {
-        format.parameters = opus_line(local);
-    }
-    let mut chosen = vec![format];
-    if let Some(events) = send_events {
-        let mut format = Format::telephone_event(0, events.clock_rate);
-        format.payload_type = history.payload_type(&format, events.payload_type, &mut taken);
-        chosen.push(format);
-    }
-    let mux = local.rtcp_mux && theirs.lines.value("rtcp-mux").is_some();
+    // RFC 3389 §5: noise has the clock of the voice that it stands in for.
+    let with_noise = local.comfort_noise && send.codec.clock_rate() == NOISE_RATE;
+    let send_noise = noise(&offered).filter(|_| with_noise);
+    let chosen = chosen_formats(local, history, send, send_noise, send_events);
+    let terms = local.rtcp_terms(history).and(RtcpTerms::read(theirs));
+    let terms = terms.beside(offered.iter().chain(&chosen).map(|format| format.payload_type));
     let mut agreed = Agreed {
         send_events,
         receive: chosen.iter().filter_map(voice).collect(),
         receive_events: events(&chosen),
-        ..peer(offer, theirs, send, mux)?
+        send_noise,
+        receive_noise: noise(&chosen),
+        ..peer(offer, theirs, send, terms)?
     };
     agreed.direction = agreed.direction.and(direction);
     // RFC 6337 §5.4: c=0.0.0.0 stops what we send, it does not change the direction that the answer states.
     let stated = offer.direction(theirs).mirrored().and(direction);
-    let ours = audio(local, stated, &theirs.proto, &chosen, mux);
+    let ours = audio(local, stated, &theirs.proto, &chosen, terms);
     Ok((Media { kind: theirs.kind.clone(), ..ours }, agreed))
 }
 
 /// What the peer's description settles by itself. `direction` is what it leaves us.
-fn peer(description: &SessionDescription, media: &Media, send: Voice, mux: bool) -> Result<Agreed, Unacceptable> {
+fn peer(description: &SessionDescription, media: &Media, send: Voice, ours: RtcpTerms) -> Result<Agreed, Unacceptable> {
     let ip = description.connection(media).as_ref().and_then(Connection::ip).ok_or(Unacceptable::NoAddress)?;
     let theirs = description.direction(media);
     let theirs = Direction::new(theirs.sends(), theirs.receives() && !ip.is_unspecified());
-    let rtcp_mux = mux && media.lines.value("rtcp-mux").is_some();
+    let RtcpTerms { mux: rtcp_mux, reduced: rtcp_reduced } = ours.and(RtcpTerms::read(media));
     let remote_rtp = SocketAddr::new(ip, media.port);
     Ok(Agreed {
         remote_rtp,
         // RFC 3264 §8.4: no RTCP either where the address is 0.0.0.0, whatever a=rtcp says.
-        remote_rtcp: if rtcp_mux || ip.is_unspecified() { remote_rtp } else { rtcp(media, remote_rtp) },
+        remote_rtcp: if rtcp_mux || ip.is_unspecified() { remote_rtp } else { rtcp::address(media, remote_rtp) },
         rtcp_mux,
+        rtcp_reduced,
         send,
         receive: Vec::new(),
         send_events: None,
         receive_events: Vec::new(),
+        send_noise: None,
+        receive_noise: None,
         direction: theirs.mirrored(),
         ptime: ptime(description, media, send.codec),
         remote_hold: !theirs.receives(),
     })
-}
-
-/// RFC 3605 §2.1: `a=rtcp:port [IN IP4 address]`.
-fn rtcp(media: &Media, rtp: SocketAddr) -> SocketAddr {
-    let mut rtcp = SocketAddr::new(rtp.ip(), rtp.port().saturating_add(1));
-    let Some((port, place)) = media.lines.value("rtcp").map(|text| text.split_once(' ').unwrap_or((text, ""))) else {
-        return rtcp;
-    };
-    if let Some(port) = port.parse().ok().filter(|port| *port != 0) {
-        rtcp.set_port(port);
-        if let Some(ip) = Connection::read(place).as_ref().and_then(Connection::ip) {
-            rtcp.set_ip(ip);
-        }
-    }
-    rtcp
 }
 
 /// The packet time to send: what the peer likes (RFC 8866 §6.4), within its `maxptime` and the codec's frames.
@@ -318,7 +327,7 @@ fn ptime(description: &SessionDescription, media: &Media, codec: Codec) -> Durat
 }
 
 /// Our own audio stream.
-fn audio(local: &Local, direction: Direction, proto: &str, formats: &[Format], mux: bool) -> Media {
+fn audio(local: &Local, direction: Direction, proto: &str, formats: &[Format], terms: RtcpTerms) -> Media {
     let mut lines = Lines::default();
     for format in formats {
         lines.push_attribute("rtpmap", Some(&format.rtpmap()));
@@ -327,9 +336,7 @@ fn audio(local: &Local, direction: Direction, proto: &str, formats: &[Format], m
         }
     }
     lines.push_attribute("ptime", Some(&local.ptime.as_millis().to_string()));
-    if mux {
-        lines.push_attribute("rtcp-mux", None);
-    }
+    terms.write(&mut lines);
     // RFC 3605 §2.1: only needed where it is not the port above RTP.
     if local.rtp.port().checked_add(1) != Some(local.rtcp_port) {
         lines.push_attribute("rtcp", Some(&local.rtcp_port.to_string()));
@@ -363,12 +370,39 @@ fn offered_formats(local: &Local, history: &History) -> Vec<Format> {
         }
         list.push(format);
     }
+    if local.comfort_noise && local.codecs.iter().any(|codec| codec.clock_rate() == NOISE_RATE) {
+        let mut format = Format::comfort_noise();
+        format.payload_type = history.payload_type(&format, history.usual(&format), &mut taken);
+        list.push(format);
+    }
     for rate in local.event_rates() {
         let mut format = Format::telephone_event(if rate == 8_000 { 101 } else { 100 }, rate);
         format.payload_type = history.payload_type(&format, history.usual(&format), &mut taken);
         list.push(format);
     }
     list
+}
+
+/// What our answer takes of an offer, each format under the number that the offerer gave it, if it is free.
+fn chosen_formats(
+    local: &Local,
+    history: &History,
+    send: Voice,
+    noise: Option<u8>,
+    events: Option<Events>,
+) -> Vec<Format> {
+    let mut voice = Format::voice(send.payload_type, send.codec);
+    if send.codec == Codec::Opus {
+        voice.parameters = opus_line(local);
+    }
+    let noise = noise.map(|payload_type| Format { payload_type, ..Format::comfort_noise() });
+    let events = events.map(|events| Format::telephone_event(events.payload_type, events.clock_rate));
+    let mut chosen: Vec<Format> = std::iter::once(voice).chain(noise).chain(events).collect();
+    let mut taken = Vec::new();
+    for format in &mut chosen {
+        format.payload_type = history.payload_type(format, format.payload_type, &mut taken);
+    }
+    chosen
 }
 
 /// An answer's formats. A dynamic payload type that it does not explain means what our offer said of it.
@@ -395,6 +429,12 @@ fn voice(format: &Format) -> Option<Voice> {
 fn events(formats: &[Format]) -> Vec<Events> {
     let events = formats.iter().filter(|format| format.is_telephone_event());
     events.map(|format| Events { payload_type: format.payload_type, clock_rate: format.clock_rate }).collect()
+}
+
+/// The payload type of the comfort noise that is spoken here.
+fn noise(formats: &[Format]) -> Option<u8> {
+    let ours = Format::comfort_noise();
+    formats.iter().find(|format| format.same_encoding(&ours)).map(|format| format.payload_type)
 }
 
 /// RFC 4733 §2.1 wants the clock of the voice. Asterisk and baresip have only 8000 beside Opus, and mean it.

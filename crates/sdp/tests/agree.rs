@@ -4,6 +4,7 @@
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use sdp::codec::formats;
+use sdp::session::Media;
 use sdp::{Agreed, Codec, Direction, History, Local, SessionDescription, Unacceptable, accept, answer, offer, parse};
 
 #[derive(Clone, Debug)]
@@ -14,10 +15,11 @@ struct Side {
 
 fn side(port: u16) -> impl Strategy<Value = Side> {
     let codecs = subsequence(Codec::ALL.to_vec(), 1..=Codec::ALL.len()).prop_shuffle();
-    (codecs, any::<bool>(), any::<bool>(), any::<u64>(), any::<bool>()).prop_map(move |(codecs, keys, mux, id, v6)| {
+    (codecs, any::<[bool; 4]>(), any::<u64>(), any::<bool>()).prop_map(move |(codecs, able, id, v6)| {
         let rtp = if v6 { format!("[2001:db8::1]:{port}") } else { format!("192.0.2.1:{port}") };
         let mut local = Local::new(rtp.parse().unwrap());
-        (local.codecs, local.telephone_event, local.rtcp_mux) = (codecs, keys, mux);
+        (local.codecs, local.telephone_event) = (codecs, able[0]);
+        (local.rtcp_mux, local.rtcp_reduced, local.comfort_noise) = (able[1], able[2], able[3]);
         Side { local, history: History::new(id) }
     })
 }
@@ -60,22 +62,40 @@ fn exchange(
     to.history.record(&answered);
     let answered = parse(answered.to_string().as_bytes()).unwrap();
     let agreed = accept(&ours, &answered)?;
+    from.history.settle(&ours, &answered);
+    to.history.settle(&answered, &offered);
+    nothing_new(&ours.media[0], &answered.media[0]);
     for description in [&ours, &answered] {
         assert_eq!(formats(&description.media[0]).len(), description.media[0].formats.len());
     }
     Ok((agreed, theirs))
 }
 
+/// An answer has no format and none of these attributes that its offer lacks.
+fn nothing_new(offered: &Media, answered: &Media) {
+    let known = formats(offered);
+    for format in formats(answered) {
+        assert!(known.iter().any(|known| known.same_encoding(&format)), "{} was not offered", format.rtpmap());
+    }
+    for name in ["rtcp-mux", "rtcp-rsize"] {
+        assert!(answered.lines.value(name).is_none() || offered.lines.value(name).is_some(), "{name} was not offered");
+    }
+}
+
 fn mirrored(one: &Agreed, other: &Agreed) -> Result<(), TestCaseError> {
     prop_assert_eq!(one.direction, other.direction.mirrored());
     prop_assert_eq!(one.send.codec, other.send.codec);
-    prop_assert_eq!(one.rtcp_mux, other.rtcp_mux);
+    prop_assert_eq!((one.rtcp_mux, one.rtcp_reduced), (other.rtcp_mux, other.rtcp_reduced));
+    prop_assert_eq!(one.send_noise.is_some(), other.send_noise.is_some());
     for (sender, receiver) in [(one, other), (other, one)] {
         let voice = receiver.receive.iter().find(|voice| voice.payload_type == sender.send.payload_type);
         prop_assert_eq!(voice.map(|voice| voice.codec), Some(sender.send.codec));
         if let Some(keys) = sender.send_events {
             prop_assert!(receiver.receive_events.contains(&keys));
         }
+        prop_assert!(sender.send_noise.is_none() || sender.send_noise == receiver.receive_noise);
+        prop_assert!(sender.send_noise.is_none() || sender.send.codec.clock_rate() == 8_000);
+        prop_assert!(!sender.rtcp_mux || sender.remote_rtcp == sender.remote_rtp);
     }
     prop_assert_eq!(one.send_events.is_some(), other.send_events.is_some());
     Ok(())
@@ -88,6 +108,7 @@ proptest! {
         rounds in proptest::collection::vec((any::<bool>(), direction(), direction(), select(vec![0_u8, 0, 7, 30])), 1..6),
     ) {
         let common = alice.local.codecs.iter().any(|codec| bob.local.codecs.contains(codec));
+        let shared = alice.local.rtcp_mux && bob.local.rtcp_mux;
         for (by_alice, asked, wish, shift) in rounds {
             let (from, to) = if by_alice { (&mut alice, &mut bob) } else { (&mut bob, &mut alice) };
             let (rtp, keys) = (to.local.rtp, from.local.telephone_event && to.local.telephone_event);
@@ -96,6 +117,7 @@ proptest! {
                 Ok((one, other)) => {
                     prop_assert!(common);
                     mirrored(&one, &other)?;
+                    prop_assert_eq!(one.rtcp_mux, shared, "as the first exchange settled it");
                     prop_assert_eq!(one.direction, asked.and(wish.mirrored()));
                     prop_assert_eq!(one.remote_rtp, rtp);
                     // One who has Opus but not the keys' clock of G.711 cannot press keys in G.711, and says so.

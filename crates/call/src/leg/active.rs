@@ -8,9 +8,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 use super::errand::{Errand, KEYED_PATIENCE, Task, Verdict};
-use super::{
-    GIVE_UP_AFTER, Input, Leg, MAX_RETRY_AFTER, MAX_TRIES, Output, Party, Place, Say, Why, accept, close, dtmf, end,
-};
+use super::{GIVE_UP_AFTER, Input, Leg, MAX_RETRY_AFTER, MAX_TRIES, Output, Party, Place, Say, Why, close, dtmf, end};
 use crate::vocab::{Action, Command, EndReason, Event, Misuse, Park, Referral, Signal};
 use sdp::{Agreed, Direction, SessionDescription};
 use std::time::{Duration, Instant};
@@ -354,7 +352,7 @@ impl Active {
         let offer = offer.take();
         self.exchange = Exchange::Idle;
         let Some(offer) = offer else { return Ok(()) };
-        match accept(&offer.ours, sdp) {
+        match self.party.accept(&offer.ours, sdp) {
             Err(reason) if self.agreed.is_none() => return Err(reason),
             agreed => self.concluded(offer.asks, agreed, out),
         }
@@ -364,7 +362,7 @@ impl Active {
     /// Our re-INVITE has its 2xx.
     fn answered(&mut self, sdp: Option<&[u8]>, out: &mut Vec<Output>) {
         let Exchange::Ours { offer, .. } = &self.exchange else { return };
-        let (asked, agreed) = (offer.asks, accept(&offer.ours, sdp));
+        let (asked, agreed) = (offer.asks, self.party.accept(&offer.ours, sdp));
         self.exchange = Exchange::Idle;
         self.concluded(asked, agreed, out);
     }

@@ -2,7 +2,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 use super::active::{Active, Exchange};
-use super::{Input, Leg, Output, Party, Phase, Place, Say, Start, accept, close, dtmf, end};
+use super::{Input, Leg, Output, Party, Phase, Place, Say, Start, close, dtmf, end};
 use crate::vocab::{Action, Command, EndReason, Event, Loss, Misuse, Signal};
 use sdp::{Agreed, Direction, SessionDescription};
 use std::time::Instant;
@@ -125,7 +125,7 @@ impl Dialing {
         }
         if let (Opening::Offered { ours, early }, Some(_)) = (&mut self.opening, sdp) {
             // A description that cannot be used is no reason to give up: only the one in the 2xx binds.
-            if let Ok(agreed) = accept(ours, sdp) {
+            if let Ok(agreed) = self.party.accept(ours, sdp) {
                 if early.is_none() {
                     out.tell(Event::EarlyMedia);
                 }
@@ -140,7 +140,7 @@ impl Dialing {
         let agreed = match (opening, sdp) {
             // RFC 3261 §13.2.1: the 2xx need not repeat the answer that a provisional response had.
             (Opening::Offered { early, .. }, None) => early.map(|agreed| *agreed).ok_or(EndReason::BadDescription),
-            (Opening::Offered { ours, .. }, Some(_)) => accept(&ours, sdp),
+            (Opening::Offered { ours, .. }, Some(_)) => party.accept(&ours, sdp),
             (Opening::Late, None) => Err(EndReason::BadDescription),
             (Opening::Late, Some(offer)) => match party.answer(Direction::SendRecv, offer) {
                 Ok((sdp, agreed)) => {

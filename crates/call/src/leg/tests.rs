@@ -450,13 +450,13 @@ fn hold_and_resume_on_the_wire() {
         line.replace('"', "")
     };
     let (leg, out) = run(talking(), [command(Command::Hold)]);
-    assert_eq!(offered(out), "2 sendonly [96, 0, 8, 100, 101]");
+    assert_eq!(offered(out), "2 sendonly [96, 0, 8, 13, 100, 101]");
     let (leg, out) = run(leg, [agrees("recvonly"), command(Command::Resume)]);
-    assert_eq!(offered(out), "3 sendrecv [96, 0, 8, 100, 101]");
+    assert_eq!(offered(out), "3 sendrecv [96, 0, 8, 13, 100, 101]");
     // Refused: what is then asked again has a version of its own only if it differs.
     let (leg, _) = run(leg, [refuses(488, None)]);
     let (leg, out) = run(leg, [command(Command::Resume)]);
-    assert_eq!(offered(out), "3 sendrecv [96, 0, 8, 100, 101]");
+    assert_eq!(offered(out), "3 sendrecv [96, 0, 8, 13, 100, 101]");
     assert_eq!(leg.view().agreed.unwrap().direction, Direction::SendOnly);
 }
 
@@ -471,6 +471,32 @@ fn an_answer_binds_the_offers_that_follow() {
     assert_eq!(sdp.origin.version, "2");
     assert_eq!(sdp.media.iter().map(|media| media.port).collect::<Vec<_>>(), [0, 4000]);
     assert!(sdp.media[1].lines.values("rtpmap").any(|map| map == "107 opus/48000/2"), "{sdp}");
+}
+
+/// RFC 5761 §5.1.1: one port for RTCP is asked for once; what was settled then is what later offers say, also where the
+/// answer was an early one, and where another fork's took its place.
+#[test]
+fn what_was_settled_about_rtcp_stays() {
+    let muxed = |mux| theirs("sendrecv").map(|body| [&body[..], if mux { b"a=rtcp-mux\n" } else { b"" }].concat());
+    for (early, last, shared) in [
+        (None, Some(true), true),
+        (None, Some(false), false),
+        (Some(true), None, true),
+        (Some(false), None, false),
+        (Some(false), Some(true), true),
+        (Some(true), Some(false), false),
+    ] {
+        let mut leg = dialed(false);
+        if let Some(mux) = early {
+            leg = with(leg, [progress(183, muxed(mux))]);
+        }
+        leg = with(leg, [Input::Signal(Signal::Answered { sdp: last.and_then(muxed) })]);
+        let agreed = leg.view().agreed.unwrap();
+        assert_eq!((agreed.rtcp_mux, agreed.remote_rtcp.port()), (shared, if shared { 9000 } else { 9001 }));
+        let (_, out) = leg.step(epoch(), command(Command::Hold));
+        let Some(Output::Do(Action::Offer { sdp })) = out.last() else { panic!("{out:?}") };
+        assert_eq!(sdp.media[0].lines.value("rtcp-mux").is_some(), shared, "{early:?} {last:?}");
+    }
 }
 
 #[test]

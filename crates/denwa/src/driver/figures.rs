@@ -115,11 +115,15 @@ impl Driver {
 fn stream_config(agreed: Agreed, send: media::Codec, cname: String) -> media::StreamConfig {
     let mut config = media::StreamConfig::new(agreed.remote_rtp, send, agreed.send.payload_type);
     config.remote_rtcp = agreed.remote_rtcp;
+    config.rtcp_mux = agreed.rtcp_mux;
+    config.rtcp_reduced = agreed.rtcp_reduced;
+    config.comfort_noise = agreed.send_noise;
     config.send.ptime = u32::try_from(agreed.ptime.as_millis()).unwrap_or(20);
     config.send.fec = agreed.send.opus.inband_fec;
     config.send.dtx = agreed.send.opus.dtx;
     config.receive =
         agreed.receive.iter().filter_map(|voice| Some((voice.payload_type, codec(voice.codec)?))).collect();
+    config.receive.extend(agreed.receive_noise.map(|payload_type| (payload_type, media::Codec::ComfortNoise)));
     config.dtmf = agreed.send_events.map(|send| {
         let receive = agreed.receive_events.iter().find(|receive| receive.clock_rate == send.clock_rate);
         media::Dtmf {

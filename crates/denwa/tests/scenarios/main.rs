@@ -19,6 +19,7 @@ mod incoming_reject;
 mod keys;
 mod last_handle_dropped;
 mod mute;
+mod negotiated_sound;
 mod no_common_codec;
 mod park;
 mod register;

@@ -158,7 +158,8 @@ fn agree(theirs: &SessionDescription, pick: impl Fn(&[Format]) -> Vec<Format>) -
         let plain = media.is("audio") && matches!(media.proto.as_str(), "RTP/AVP" | "RTP/AVPF") && media.port != 0;
         let address = theirs.connection(media).and_then(|connection| connection.ip());
         let (true, Some(address)) = (plain, address) else { continue };
-        let (events, voices): (Vec<_>, Vec<_>) = formats(media).into_iter().partition(Format::is_telephone_event);
+        let (events, mut voices): (Vec<_>, Vec<_>) = formats(media).into_iter().partition(Format::is_telephone_event);
+        voices.retain(|format| !format.is_comfort_noise());
         let mut kept = pick(&voices);
         let Some(first) = kept.first().cloned() else {
             failure = NoStream::NoEncoding;

@@ -1,6 +1,9 @@
 use super::*;
 use crate::parse::parse;
 
+mod noise;
+mod rtcp;
+
 fn local(port: u16, codecs: &[Codec]) -> Local {
     Local { codecs: codecs.to_vec(), ..Local::new(([192, 0, 2, 1], port).into()) }
 }
@@ -91,7 +94,7 @@ fn events_follow_the_clock_of_the_voice() {
     let mute = Local { telephone_event: false, ..phone() };
     let (ours, agreed) = answered(&mute, &format!("m=audio 9000 RTP/AVP 0 101\n{all}")).unwrap();
     assert_eq!((agreed.send_events, ours.media[0].formats.len()), (None, 1));
-    assert_eq!(offer(&mute, Direction::SendRecv, &fresh()).media[0].formats, ["96", "0", "8"]);
+    assert_eq!(offer(&mute, Direction::SendRecv, &fresh()).media[0].formats, ["96", "0", "8", "13"]);
 }
 
 /// RFC 3264 §5.1: payload types may differ in each direction; what we announced is what comes.
@@ -175,7 +178,7 @@ fn versions_and_numbers_over_a_dialog() {
     let (same, _) = answer(&us, Direction::SendRecv, &history, &theirs).unwrap();
     assert_eq!(first, same);
     let hold = offer(&us, Direction::SendOnly, &history);
-    assert_eq!(hold.media[0].formats, ["111", "0", "8", "100", "101"], "Opus stays where it was");
+    assert_eq!(hold.media[0].formats, ["111", "0", "8", "13", "100", "101"], "Opus stays where it was");
     assert_eq!((first.origin.version.as_str(), hold.origin.version.as_str()), ("1", "2"));
     assert_eq!((first.origin.session_id.as_str(), hold.origin.session_id.as_str()), ("42", "42"));
     history.record(&hold);
@@ -221,37 +224,6 @@ fn packet_time_is_the_peers_within_reason() {
     ] {
         assert_eq!((time("0", lines), time("96", lines)), (g711, opus), "{lines}");
     }
-}
-
-#[test]
-fn rtcp_goes_where_the_peer_says() {
-    let to = |lines: &str| {
-        answered(&phone(), &format!("m=audio 9000 RTP/AVP 0\n{lines}")).unwrap().1.remote_rtcp.to_string()
-    };
-    assert_eq!(to(""), "198.51.100.7:9001");
-    assert_eq!(to("a=rtcp:53020\n"), "198.51.100.7:53020");
-    assert_eq!(to("a=rtcp:53020 IN IP6 2001:db8::1\n"), "[2001:db8::1]:53020");
-    assert_eq!(to("a=rtcp:99999\n"), "198.51.100.7:9001");
-    assert_eq!(to("a=rtcp:0\n"), "198.51.100.7:9001");
-    let top = read("m=audio 65535 RTP/AVP 0\n");
-    assert_eq!(answer(&phone(), Direction::SendRecv, &fresh(), &top).unwrap().1.remote_rtcp.port(), 65_535);
-}
-
-/// RFC 5761 §5.1.1: only if both say so.
-#[test]
-fn rtcp_shares_the_port_only_if_both_say_so() {
-    let mux = Local { rtcp_mux: true, ..phone() };
-    let (with, without) = ("m=audio 9000 RTP/AVP 0\na=rtcp-mux\n", "m=audio 9000 RTP/AVP 0\n");
-    for (us, theirs, shared) in [(&mux, with, true), (&mux, without, false), (&phone(), with, false)] {
-        let (ours, agreed) = answered(us, theirs).unwrap();
-        assert_eq!(agreed.rtcp_mux, shared);
-        assert_eq!(ours.media[0].lines.value("rtcp-mux").is_some(), shared);
-        assert_eq!(agreed.remote_rtcp.port(), if shared { 9000 } else { 9001 });
-        let ours = offer(us, Direction::SendRecv, &fresh());
-        assert_eq!(accept(&ours, &read(theirs)).unwrap().rtcp_mux, shared);
-    }
-    let apart = Local { rtcp_port: 5005, ..phone() };
-    assert_eq!(offer(&apart, Direction::SendRecv, &fresh()).media[0].lines.value("rtcp"), Some("5005"));
 }
 
 #[test]
