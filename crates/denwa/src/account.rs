@@ -1,6 +1,6 @@
 //! An account: who we are, and where that is known.
 use crate::identity::CallerIdProfile;
-use crate::park::{ParkMethod, Pickup, SlotSource};
+use crate::park::{ForwardingCodes, ParkMethod, Pickup, SlotSource};
 use crate::transfer::{DtmfMode, Keys, ReferPolicy};
 use sip_core::uri::Uri;
 use std::fmt;
@@ -44,6 +44,7 @@ pub(crate) struct Profile {
     pub(crate) slots: SlotSource,
     pub(crate) park_timeout: Duration,
     pub(crate) pickup: Pickup,
+    pub(crate) forwarding_codes: Option<ForwardingCodes>,
     pub(crate) caller_id: CallerIdProfile,
     pub(crate) refer: ReferPolicy,
     pub(crate) bridge: bool,
@@ -71,6 +72,7 @@ impl Account {
             slots: SlotSource::Told,
             park_timeout: call::lot::PARK_TIMEOUT,
             pickup: Pickup::default(),
+            forwarding_codes: None,
             caller_id: CallerIdProfile::None,
             refer: ReferPolicy::Follow,
             bridge: false,
@@ -160,6 +162,13 @@ impl Account {
     #[must_use]
     pub fn park_timeout(mut self, timeout: Duration) -> Self {
         self.0.park_timeout = timeout;
+        self
+    }
+
+    /// The exchange forwards by itself when these codes are dialled; without them this phone does, by 302.
+    #[must_use]
+    pub fn forwards_by_codes(mut self, codes: ForwardingCodes) -> Self {
+        self.0.forwarding_codes = Some(codes);
         self
     }
 

@@ -104,7 +104,7 @@ pub use log::CallLog;
 pub use media::{
     Country, DeviceInfo as AudioDevice, Format as RecordingFormat, Layout as RecordingLayout, Recording, Volume,
 };
-pub use park::{Forwarding, ParkChange, ParkMethod, ParkedCall, Pickup, Slot, SlotSource};
+pub use park::{Forwarding, ForwardingCodes, ParkChange, ParkMethod, ParkedCall, Pickup, Slot, SlotSource};
 pub use sdp::Codec;
 pub use sip_core::uri::{Uri, UriError};
 pub use transfer::{Codes, DialOptions, DtmfMode, Keys, ReferPolicy, ReferRequest, TransferOptions};

@@ -129,6 +129,19 @@ pub enum ParkChange {
     Left,
 }
 
+/// The codes by which an exchange forwards calls itself: what is dialled to begin, `{}` standing for the number, and to end.
+/// `("*21{}", "#21")`. The defaults are of no exchange: each has its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ForwardingCodes {
+    /// All calls.
+    pub always: Option<(String, String)>,
+    /// Those that come while there is another call.
+    pub when_busy: Option<(String, String)>,
+    /// Those that nobody answers; after how long is for the exchange to know.
+    pub when_unanswered: Option<(String, String)>,
+}
+
 /// What to do with calls that come in for an account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -139,4 +152,51 @@ pub struct Forwarding {
     pub when_busy: Option<Uri>,
     /// Those that nobody answers, after that time.
     pub when_unanswered: Option<(Uri, std::time::Duration)>,
+}
+
+impl ForwardingCodes {
+    /// The codes to dial for going from one to the other.
+    pub(crate) fn between(&self, before: &Forwarding, after: &Forwarding) -> Vec<String> {
+        let late = |forwarding: &Forwarding| forwarding.when_unanswered.as_ref().map(|(to, _)| to.clone());
+        let kinds = [
+            (&self.always, before.always.clone(), after.always.clone()),
+            (&self.when_busy, before.when_busy.clone(), after.when_busy.clone()),
+            (&self.when_unanswered, late(before), late(after)),
+        ];
+        let code = |(codes, before, after): (&Option<(String, String)>, Option<Uri>, Option<Uri>)| {
+            let (on, off) = codes.as_ref().filter(|_| before != after)?;
+            Some(match after {
+                Some(to) => on.replace("{}", &number(&to)),
+                None => off.clone(),
+            })
+        };
+        kinds.into_iter().filter_map(code).collect()
+    }
+}
+
+/// The user part of an address, which is what a code wants.
+fn number(uri: &Uri) -> String {
+    uri.as_sip().and_then(|sip| sip.user()).map_or_else(|| uri.to_string(), |user| user.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_changes_is_dialled() {
+        let pair = |on: &str, off: &str| Some((on.to_owned(), off.to_owned()));
+        let codes =
+            ForwardingCodes { always: pair("*21{}", "#21"), when_busy: pair("*67*{}#", "##67"), ..Default::default() };
+        let to = |number: &str| Some(format!("sip:{number}@pbx").parse::<Uri>().unwrap());
+        let none = Forwarding::default();
+        let all = Forwarding { always: to("1003"), ..Default::default() };
+        let both = Forwarding { always: to("1003"), when_busy: to("1004"), ..Default::default() };
+        assert_eq!(codes.between(&none, &all), ["*211003"]);
+        assert_eq!(codes.between(&all, &both), ["*67*1004#"]);
+        assert_eq!(codes.between(&both, &none), ["#21", "##67"]);
+        assert!(codes.between(&both, &both).is_empty());
+        let late = Forwarding { when_unanswered: to("1").zip(Some(std::time::Duration::ZERO)), ..Default::default() };
+        assert!(codes.between(&none, &late).is_empty(), "there is no code for it");
+    }
 }

@@ -127,10 +127,7 @@ impl Driver {
                 let set = self.reception(id).map(|reception| reception.do_not_disturb = on);
                 answer(reply, set.map(|()| Reached::Agreed));
             }
-            Command::Forward(id, forwarding) => {
-                let set = self.reception(id).map(|reception| reception.forwarding = forwarding);
-                answer(reply, set.map(|()| Reached::Agreed));
-            }
+            Command::Forward(id, forwarding) => self.forward(now, id, forwarding, reply),
             Command::HangUp(id) => self.ask(now, id, call::Command::HangUp, Some(Want::Ended), reply),
             Command::Shutdown => self.stop(now, Some(reply)),
         }

@@ -1,8 +1,10 @@
 //! What happens to calls that come in, before anybody is asked: do-not-disturb, forwarding, automatic answer, and who it is.
 use super::Driver;
 use super::park::party;
+use super::waiting::Want;
 use crate::error::Error;
 use crate::event::{AccountId, CallId, CallState, Direction};
+use crate::handle::{Reached, Reply};
 use crate::identity::{self, Identity, IdentitySource};
 use crate::park::{Forwarding, Slot};
 use call::lot::Fate;
@@ -18,6 +20,8 @@ const MAX_ANSWER_AFTER: Duration = Duration::from_secs(30);
 pub(super) struct Reception {
     pub(super) do_not_disturb: bool,
     pub(super) forwarding: Forwarding,
+    /// What the exchange was told by its codes.
+    by_exchange: Forwarding,
 }
 
 /// What to do with a call before it rings.
@@ -34,6 +38,33 @@ impl Driver {
             return Err(Error::Misuse { doing: "set that", state: "the account was removed" });
         }
         Ok(self.receptions.entry(id).or_default())
+    }
+
+    /// Forwards from now on: by 302, or by dialling the exchange's code for it, whose answer is the agreement. What was agreed
+    /// is known from then on.
+    pub(super) fn forward(&mut self, now: Instant, id: AccountId, forwarding: Forwarding, reply: Reply) {
+        let codes = self.profiles.get(&id).and_then(|profile| profile.forwarding_codes.clone());
+        let outcome = match (self.reception(id), codes) {
+            (Err(error), _) => Err(error),
+            (Ok(reception), None) => {
+                reception.forwarding = forwarding;
+                Ok(Reached::Agreed)
+            }
+            (Ok(reception), Some(codes)) => match codes.between(&reception.by_exchange, &forwarding).as_slice() {
+                [] => Ok(Reached::Agreed),
+                [code] => match self.dial_number(now, id, code) {
+                    Ok(Reached::Call(call, _)) => {
+                        if let Ok(reception) = self.reception(id) {
+                            reception.by_exchange = forwarding;
+                        }
+                        return self.waiting.for_call(call, Want::Answered, reply);
+                    }
+                    other => other,
+                },
+                _ => Err(Error::Misuse { doing: "forward", state: "the exchange wants one code at a time" }),
+            },
+        };
+        drop(reply.send(outcome));
     }
 
     pub(super) fn welcome(&self, account: Option<AccountId>, recall: bool) -> Welcome {

@@ -2,7 +2,8 @@
 use super::support::*;
 use super::trio::*;
 use denwa::log::{Outcome, Query};
-use denwa::{CallChange, EndReason, Error, Forwarding, Pickup};
+use denwa::{CallChange, EndReason, Error, Forwarding, ForwardingCodes, Pickup};
+use lab::pbx::{Config, Service};
 use std::time::Duration;
 
 #[tokio::test]
@@ -149,4 +150,20 @@ async fn a_hold_does_not_spoil_the_figures() {
     received(&trio.ours, before + 50).await;
     let quality = trio.ours.state().unwrap().quality;
     assert!(quality.packets_lost < 5 && quality.mos.is_none_or(|mos| mos > 4.0), "{quality:?}");
+}
+
+/// The exchange's code is dialled, and its answer is the agreement.
+#[tokio::test]
+async fn the_exchange_forwards_when_its_code_is_dialled() {
+    let server =
+        pbx_with(Config::default().number("*211003", Service::Announcement).number("#21", Service::Refuse(403)));
+    let mut codes = ForwardingCodes::default();
+    codes.always = Some(("*21{}".to_owned(), "#21".to_owned()));
+    let agent = party("1002", &server, |account| account.forwards_by_codes(codes)).await;
+    let mut forwarding = Forwarding::default();
+    forwarding.always = Some(uri("1003", server.addr()));
+    within("the exchange's answer", agent.me.forward(forwarding)).await.unwrap();
+    assert!(server.calls().iter().any(|call| call.to == "*211003"));
+    let refused = within("the refusal", agent.me.forward(Forwarding::default())).await.unwrap_err();
+    assert_eq!(refused.status(), Some(403));
 }
