@@ -1,6 +1,7 @@
 //! A called phone made by hand, of bare sockets. RTCP comes to the port of RTP if that was agreed, else to the port that
 //! the phone named, and to no other; comfort noise comes if it was agreed.
 use super::support::*;
+use std::collections::BTreeSet;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
@@ -70,27 +71,31 @@ fn response(request: &str, extra: &str, sdp: &str) -> String {
     text + &format!("{extra}Content-Length: {}\r\n\r\n{sdp}", sdp.len())
 }
 
-/// Marker and payload type of RTP, or packet type of RTCP, which RFC 5761 §4 keeps apart.
-fn second_byte(socket: &UdpSocket) -> Option<u8> {
+/// Marker and payload type of RTP, or packet type of RTCP, which RFC 5761 §4 keeps apart; and from where.
+fn packet(socket: &UdpSocket) -> Option<(u8, SocketAddr)> {
     let mut buffer = [0; 2048];
-    socket.recv_from(&mut buffer).ok().map(|_| buffer[1])
+    socket.recv_from(&mut buffer).ok().map(|(_, from)| (buffer[1], from))
 }
 
-fn is_rtcp(second: &u8) -> bool {
-    (192..=223).contains(second)
+fn is_rtcp(second: u8) -> bool {
+    (192..=223).contains(&second)
 }
 
 /// What came in a call to a phone that answers so.
 struct Came {
     offer: String,
-    to_rtp: Vec<u8>,
-    to_rtcp: Vec<u8>,
+    to_rtp: Vec<(u8, SocketAddr)>,
+    to_rtcp: Vec<(u8, SocketAddr)>,
 }
 
 impl Came {
-    /// Whether RTCP came to the port of RTP, and to its own; whether anything else came there.
-    fn rtcp(&self) -> (bool, bool, bool) {
-        (self.to_rtp.iter().any(is_rtcp), self.to_rtcp.iter().any(is_rtcp), !self.to_rtcp.iter().all(is_rtcp))
+    /// From which ports of ours RTP came to the port of RTP, and RTCP to either.
+    fn ports(&self) -> [BTreeSet<u16>; 3] {
+        let of = |came: &[(u8, SocketAddr)], rtcp| {
+            came.iter().filter(|(second, _)| is_rtcp(*second) == rtcp).map(|(_, from)| from.port()).collect()
+        };
+        assert!(self.to_rtcp.iter().all(|(second, _)| is_rtcp(*second)), "only RTCP belongs there");
+        [of(&self.to_rtp, false), of(&self.to_rtp, true), of(&self.to_rtcp, true)]
     }
 }
 
@@ -102,8 +107,8 @@ async fn called(formats: &'static str, lines: &'static str, enough: fn(u8) -> bo
     let answering = tokio::task::spawn_blocking(move || {
         let offer = hand.answer(formats, lines);
         let mut to_rtp = Vec::new();
-        while !to_rtp.last().is_some_and(|second| enough(*second)) {
-            to_rtp.push(second_byte(&hand.rtp).unwrap());
+        while !to_rtp.last().is_some_and(|(second, _)| enough(*second)) {
+            to_rtp.push(packet(&hand.rtp).unwrap());
         }
         (hand, offer, to_rtp)
     });
@@ -121,23 +126,27 @@ async fn called(formats: &'static str, lines: &'static str, enough: fn(u8) -> bo
     for socket in [&hand.rtp, &hand.rtcp] {
         socket.set_nonblocking(true).unwrap();
     }
-    to_rtp.extend(std::iter::from_fn(|| second_byte(&hand.rtp)));
-    let to_rtcp = std::iter::from_fn(|| second_byte(&hand.rtcp)).collect();
+    to_rtp.extend(std::iter::from_fn(|| packet(&hand.rtp)));
+    let to_rtcp = std::iter::from_fn(|| packet(&hand.rtcp)).collect();
     Came { offer, to_rtp, to_rtcp }
 }
 
 #[tokio::test]
 async fn one_port_where_it_is_agreed() {
-    let came = called("0", "a=rtcp-mux\r\n", |second| is_rtcp(&second)).await;
+    let came = called("0", "a=rtcp-mux\r\n", is_rtcp).await;
     assert!(came.offer.contains("\r\na=rtcp-mux\r\n"), "{}", came.offer);
-    assert_eq!(came.rtcp(), (true, false, false));
+    let [rtp, muxed, apart] = came.ports();
+    assert_eq!((rtp.len(), apart.len()), (1, 0), "one stream, and nothing to the other port");
+    assert_eq!(muxed, rtp, "it comes from the port of RTP too");
 }
 
 #[tokio::test]
 async fn the_port_that_the_phone_named_where_it_is_not() {
     let came = called("0", "", |second| second & 0x7f == 0).await;
-    assert_eq!(came.rtcp(), (false, true, false));
-    assert!(!came.to_rtp.iter().any(|second| second & 0x7f == 13), "it did not name comfort noise");
+    let [rtp, muxed, apart] = came.ports();
+    assert_eq!((rtp.len(), muxed.len(), apart.len()), (1, 0, 1));
+    assert_ne!(apart, rtp);
+    assert!(!came.to_rtp.iter().any(|(second, _)| second & 0x7f == 13), "it did not name comfort noise");
 }
 
 #[tokio::test]
