@@ -163,7 +163,8 @@ async fn the_exchange_forwards_when_its_code_is_dialled() {
     let mut forwarding = Forwarding::default();
     forwarding.always = Some(uri("1003", server.addr()));
     within("the exchange's answer", agent.me.forward(forwarding)).await.unwrap();
-    assert!(server.calls().iter().any(|call| call.to == "*211003"));
+    let dialled = |view: &lab::pbx::View| view.calls.iter().any(|call| call.to == "*211003");
+    assert!(server.wait_for(Duration::from_secs(5), dialled));
     let refused = within("the refusal", agent.me.forward(Forwarding::default())).await.unwrap_err();
     assert_eq!(refused.status(), Some(403));
 }
