@@ -105,7 +105,7 @@ pub enum Command {
     SetVolume(Volume),
     /// Refuse (true) or take calls that come in for an account. Answered at once.
     DoNotDisturb(AccountId, bool),
-    /// Send calls that come in elsewhere. Answered at once.
+    /// Send calls that come in elsewhere. Answered at once, or by the exchange where the account forwards by its codes.
     Forward(AccountId, Forwarding),
     /// End the call whatever its state: CANCEL, BYE or a refusal. Answered when the other side has agreed or 32 s
     /// have passed.

@@ -260,10 +260,12 @@ impl AccountHandle {
         self.door.agree(Command::DoNotDisturb(self.id, on)).await
     }
 
-    /// Sends calls that come in elsewhere, by 302, from now on.
+    /// Sends calls that come in elsewhere from now on: by 302, or by dialling the exchange's code where
+    /// [`Account::forwards_by_codes`](crate::Account::forwards_by_codes) names one.
     ///
     /// # Errors
-    /// As [`do_not_disturb`](Self::do_not_disturb).
+    /// As [`do_not_disturb`](Self::do_not_disturb); with codes also the exchange's refusal, and [`Error::Misuse`] if more
+    /// than one code would have to be dialled.
     pub async fn forward(&self, forwarding: Forwarding) -> Result<(), Error> {
         self.door.agree(Command::Forward(self.id, forwarding)).await
     }

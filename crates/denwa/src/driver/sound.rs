@@ -64,6 +64,8 @@ impl Driver {
             self.sound.refused = None;
         }
         let wanted = self.wanted();
+        // Once something else is heard a refusal is old.
+        self.sound.refused = self.sound.refused.filter(|(signal, _)| wanted == Some(Heard::Tone(*signal)));
         let before = std::mem::replace(&mut self.sound.playing, wanted);
         if before == wanted {
             return;
@@ -85,13 +87,10 @@ impl Driver {
     }
 
     fn wanted(&self) -> Option<Heard> {
-        let phases = || self.switch.legs().filter_map(|(leg, _)| self.switch.leg(leg));
-        let talks = phases().any(|view| view.phase == Phase::Active && view.live);
-        let rings_here = self.switch.legs().any(|(leg, _)| {
-            self.announced.contains(&CallId(leg))
-                && self.switch.leg(leg).is_some_and(|view| view.phase == Phase::Incoming)
-        });
-        let rings_there = phases().any(|view| view.phase == Phase::Ringing && view.live);
+        let talks = self.switch.legs().any(|(_, view)| view.phase == Phase::Active && view.live);
+        let rings_there = self.switch.legs().any(|(_, view)| view.phase == Phase::Ringing && view.live);
+        let announced = |leg| self.announced.contains(&CallId(leg));
+        let rings_here = self.switch.legs().any(|(leg, view)| view.phase == Phase::Incoming && announced(leg));
         match (rings_here, talks, rings_there) {
             (true, true, _) => Some(Heard::Tone(Signal::CallWaiting)),
             (_, true, _) => None,
@@ -145,14 +144,24 @@ impl Driver {
         }
         self.process_voice();
         if before.ringer != devices.ringer {
+            if self.sound.playing == Some(Heard::Ring) {
+                self.sound.ringer.as_ref().unwrap_or(&self.engine).play_tone(None);
+            }
             self.sound.ringer = match (&devices.ringer, self.sound.ringer.take()) {
                 (Some(id), Some(ringer)) => {
                     ringer.use_device(ring_device(id));
                     Some(ringer)
                 }
                 (Some(id), None) => start_ringer(id, self.child_seed()),
-                (None, _) => None,
+                (None, Some(ringer)) => {
+                    // It waits for its threads.
+                    drop(tokio::task::spawn_blocking(move || drop(ringer)));
+                    None
+                }
+                (None, None) => None,
             };
+            // What rings begins anew there.
+            self.sound.playing.take_if(|heard| *heard == Heard::Ring);
         }
         Ok(())
     }

@@ -44,10 +44,10 @@ impl Driver {
 
     /// Closes what is left and tells everybody who still waits.
     pub(crate) async fn finish(self) {
-        let Self { engine, sockets, board, queue, stopping, waiting, .. } = self;
+        let Self { engine, sound, sockets, board, queue, stopping, waiting, .. } = self;
         drop(sockets);
-        // The media thread is joined: what was recorded is whole when this is over.
-        let _ = tokio::task::spawn_blocking(move || drop(engine)).await;
+        // The media threads are joined: what was recorded is whole when this is over.
+        let _ = tokio::task::spawn_blocking(move || drop((engine, sound))).await;
         drop(waiting); // their futures say Closed
         board.clear();
         queue.finish();
