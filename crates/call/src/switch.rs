@@ -170,7 +170,7 @@ impl Switch {
             self.take_conference_along(now, id);
         }
         if leaves {
-            self.leave_conference(id);
+            self.step_out(now, id);
         }
         Ok(())
     }
@@ -309,11 +309,11 @@ impl Switch {
             Event::Answered => self.follower_answered(now, id),
             Event::Transferred => self.transferred(now, id),
             Event::TransferFailed { status } => self.transfer_failed(now, id, *status),
-            Event::Ended(_) => {
+            Event::Ended(reason) => {
                 self.traits.remove(&id);
                 self.keys_ended(now, id);
                 self.leave_conference(id);
-                self.bridge_ended(now, id);
+                self.bridge_ended(now, id, *reason);
                 self.handover_ended(now, id);
             }
             Event::Incoming

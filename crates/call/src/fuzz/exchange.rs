@@ -60,6 +60,8 @@ struct Line {
     up: bool,
     /// Whether an offer of the exchange is out.
     offering: bool,
+    /// Whether its person sent the phone on to somebody else.
+    sent_on: bool,
     to_phone: VecDeque<Signal>,
     to_exchange: VecDeque<Said>,
 }
@@ -137,6 +139,7 @@ impl World {
             answered: false,
             up: true,
             offering: false,
+            sent_on: false,
             to_phone: VecDeque::new(),
             to_exchange: VecDeque::new(),
         });
@@ -154,14 +157,18 @@ impl World {
         self.carry_out(who);
     }
 
-    /// What people do by themselves: answer, refuse, hang up; and the exchange, which sends offers.
+    /// What people do by themselves: answer, refuse, hang up; and the exchange, which sends offers, gives a call another
+    /// dialog, or sends the phone on to somebody else.
     fn person(&mut self, which: usize, what: u8) {
         let up: Vec<usize> = (0..self.lines.len()).filter(|index| self.lines[*index].up).collect();
         if up.is_empty() {
             return;
         }
-        let line = &mut self.lines[up[which % up.len()]];
+        let index = up[which % up.len()];
+        let line = &mut self.lines[index];
         match what % 5 {
+            _ if what == 14 && line.answered => self.replace(index),
+            _ if what == 15 && line.answered => self.send_on(index),
             0 | 1 if !line.called_in && !line.answered => {
                 line.answered = true;
                 line.to_phone.push_back(Signal::Answered { sdp: description() });
@@ -175,7 +182,7 @@ impl World {
                 line.offering = true;
                 line.to_phone.push_back(Signal::Offer { sdp: description() });
             }
-            4 if self.people[line.person] == Whereabouts::On(up[which % up.len()]) => {
+            4 if self.people[line.person] == Whereabouts::On(index) => {
                 line.up = false;
                 line.to_phone.push_back(if line.answered { Signal::Bye } else { Signal::Cancelled });
                 self.people[line.person] = Whereabouts::Home;
@@ -183,6 +190,31 @@ impl World {
                 self.may_cut[line.phone].extend(bridged(&self.phones[line.phone], line.leg));
             }
             _ => {}
+        }
+    }
+
+    /// An INVITE with Replaces (RFC 3891): the same person, on another line.
+    fn replace(&mut self, index: usize) {
+        let Line { phone, leg, person, .. } = self.lines[index];
+        let switch = &mut self.phones[phone].switch;
+        if self.people[person] == Whereabouts::On(index) && switch.leg(leg).is_some_and(|view| view.live || view.held) {
+            let new = switch.replacing(self.now, leg, description().as_deref(), local());
+            self.connect(phone, new, person, true, 0);
+            self.carry_out(phone);
+        }
+    }
+
+    /// A REFER: the person of a line sends the phone to somebody else, and is not there any more once that answers.
+    fn send_on(&mut self, index: usize) {
+        let Line { phone, leg, person: from, .. } = self.lines[index];
+        let switch = &mut self.phones[phone].switch;
+        let to = (0..PEOPLE).find(|person| self.people[*person] == Whereabouts::Home);
+        let (Some(to), true) = (to, switch.leg(leg).is_some() && switch.refuses_dial().is_none()) else { return };
+        if self.people[from] == Whereabouts::On(index) {
+            let new = switch.follow(self.now, leg, local());
+            self.connect(phone, new, to, false, 0);
+            self.lines[index].sent_on = true;
+            self.carry_out(phone);
         }
     }
 
@@ -306,9 +338,9 @@ impl World {
 
     /// A phone hung up. Whoever is still there is cut off: its user must have wanted that.
     fn cut(&mut self, index: usize) {
-        let Line { phone, leg, person, called_in, .. } = self.lines[index];
+        let Line { phone, leg, person, called_in, sent_on, .. } = self.lines[index];
         if self.people[person] == Whereabouts::On(index) {
-            let wanted = self.may_cut[phone].contains(&leg) || !called_in;
+            let wanted = self.may_cut[phone].contains(&leg) || !called_in || sent_on;
             assert!(wanted, "{leg} of phone {phone} was hung up, and nobody wanted that");
             self.people[person] = Whereabouts::Home;
         }

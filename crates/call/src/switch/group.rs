@@ -79,7 +79,8 @@ impl Switch {
         }
     }
 
-    /// Joins two calls without the user. When either ends, the other is hung up.
+    /// Joins two calls without the user. When either hangs up, the other is hung up; when either is lost or sent away, the
+    /// other waits on hold.
     ///
     /// # Errors
     /// [`Misuse`] if one is not answered, or is being transferred or parked; nothing has changed then.
@@ -108,9 +109,23 @@ impl Switch {
         }
     }
 
-    pub(super) fn bridge_ended(&mut self, now: Instant, id: LegId) {
-        if let Some(other) = self.unbridge(id) {
+    /// Whoever was bridged with a leg that was hung up has said all there is to say and is hung up too. Where that leg was lost
+    /// or sent away, and where they are being sent away themselves, they wait on hold for the user.
+    pub(super) fn bridge_ended(&mut self, now: Instant, id: LegId, reason: EndReason) {
+        let Some(other) = self.unbridge(id) else { return };
+        let hung_up = matches!(reason, EndReason::LocalHangup | EndReason::RemoteHangup);
+        if hung_up && self.is_talking_or_held(other) {
             self.drop_leg(now, other, EndReason::LocalHangup);
+        } else {
+            self.step(now, other, Input::Place(Place::Elsewhere));
+        }
+    }
+
+    /// `new` has the place of `old` in its bridge, if that has one.
+    pub(super) fn take_over_bridge(&mut self, now: Instant, old: LegId, new: LegId) {
+        if let Some(other) = self.unbridge(old) {
+            self.step(now, old, Input::Place(Place::Elsewhere));
+            self.join(now, new, other);
         }
     }
 
@@ -130,6 +145,16 @@ impl Switch {
             for other in self.conference.clone() {
                 self.step(now, other, Input::Place(Place::User));
             }
+        }
+    }
+
+    /// The user sends one party away: out of a conference, which goes on, or of a bridge, whose other party waits on hold. It
+    /// is not heard again even if it refuses to be held.
+    pub(super) fn step_out(&mut self, now: Instant, id: LegId) {
+        if self.conference.contains(&id) || self.bridges.iter().any(|pair| pair.contains(&id)) {
+            self.leave_conference(id);
+            self.part(now, id);
+            self.step(now, id, Input::Place(Place::Elsewhere));
         }
     }
 

@@ -4,7 +4,7 @@ use super::Switch;
 use crate::leg::{Input, Leg, Phase, Place, Task};
 use crate::vocab::{Command, EndReason, Event, LegId, Misuse, Referral};
 use sdp::Local;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// How long a transferor may take to hang up after we followed its REFER (RFC 5589 §6 leaves that to it).
@@ -18,8 +18,8 @@ pub(super) struct Handover {
     partners: BTreeMap<LegId, LegId>,
     /// A leg that has to be gone, and the leg whose REFER waits for that.
     blocks: BTreeMap<LegId, LegId>,
-    /// A leg that follows a REFER, and the leg that the REFER came on.
-    follows: BTreeMap<LegId, LegId>,
+    /// A leg that follows a REFER, the leg that the REFER came on, and whether that was live.
+    follows: BTreeMap<LegId, (LegId, bool)>,
     /// Legs whose peer should hang up.
     leaving: BTreeMap<LegId, Instant>,
 }
@@ -89,7 +89,8 @@ impl Switch {
         if wait {
             self.drop_leg(now, other, EndReason::Transferred);
         }
-        self.leave_conference(id);
+        self.step_out(now, id);
+        self.step_out(now, other);
         Ok(())
     }
 
@@ -112,23 +113,31 @@ impl Switch {
         if talks { Ok(()) } else { self.handle_command(now, customer, Command::Resume) }
     }
 
-    /// Follows a REFER that came on `old`: calls its target. When that answers, `old` is hung up, if its peer does not do
-    /// it; if it fails, `old` is talked on again.
+    /// Follows a REFER that came on `old`: calls its target, which has the place of `old` then: live, on hold or bridged.
+    /// When it answers, `old` is hung up, if its peer does not do it; if it fails, `old` is talked on again.
     pub fn follow(&mut self, now: Instant, old: LegId, local: Local) -> LegId {
-        let leg = self.dial(now, local);
-        if self.legs.contains_key(&leg) {
-            self.handover.follows.insert(leg, old);
+        let live = self.leg(old).is_none_or(|view| view.live);
+        let (leg, out) = Leg::dial(now, self.start(local), false);
+        if live {
+            self.yield_others(now, &BTreeSet::new());
         }
-        leg
+        let id = self.admit(now, leg, out);
+        if !live {
+            self.step(now, id, Input::Place(Place::Elsewhere));
+        }
+        self.handover.follows.insert(id, (old, live));
+        id
     }
 
-    /// Takes an INVITE in that has the place of `old` (RFC 3891): it is answered at once, and `old` is hung up.
+    /// Takes an INVITE in that has the place of `old` (RFC 3891): it is answered at once, on hold if `old` was, and `old` is
+    /// hung up.
     pub fn replacing(&mut self, now: Instant, old: LegId, offer: Option<&[u8]>, local: Local) -> LegId {
-        let attended = self.legs.get(&old).is_some_and(Leg::is_attended);
-        let place = if attended { Place::User } else { Place::Elsewhere };
+        // Whoever was put on hold stays there, whoever they have become.
+        let live = self.legs.get(&old).is_some_and(Leg::is_live);
+        let place = if live { Place::User } else { Place::Elsewhere };
         let (leg, out) = Leg::replacing(now, self.start(local), place, offer);
         let taken = !matches!(leg, Leg::Ended(_));
-        if taken && attended {
+        if taken && live {
             // One voice at a time: first the silence.
             self.step(now, old, Input::Place(Place::Elsewhere));
         }
@@ -141,6 +150,7 @@ impl Switch {
                 self.tell(id, Event::Conference(true));
             }
             self.tell(old, Event::ReplacedBy(id));
+            self.take_over_bridge(now, old, id);
             self.drop_leg(now, old, EndReason::Replaced);
         }
         id
@@ -176,9 +186,10 @@ impl Switch {
     }
 
     pub(super) fn follower_answered(&mut self, now: Instant, id: LegId) {
-        if let Some(old) = self.handover.follows.remove(&id)
+        if let Some((old, _)) = self.handover.follows.remove(&id)
             && self.legs.contains_key(&old)
         {
+            self.take_over_bridge(now, old, id);
             self.epitaphs.insert(old, EndReason::Transferred);
             self.handover.leaving.insert(old, now + TRANSFEROR_PATIENCE);
         }
@@ -201,9 +212,11 @@ impl Switch {
         if let Some(waiting) = self.handover.blocks.remove(&id) {
             self.step(now, waiting, Input::Proceed);
         }
-        self.handover.follows.retain(|_, old| *old != id);
-        if let Some(old) = self.handover.follows.remove(&id) {
-            // The target could not be had: the transferor is still there. A misuse would only say that it talks already.
+        self.handover.follows.retain(|_, (old, _)| *old != id);
+        if let Some((old, true)) = self.handover.follows.remove(&id)
+            && !self.legs().any(|(_, view)| view.live)
+        {
+            // The target could not be had: the transferor is still there. A misuse would only say that it is over too.
             let _ = self.handle_command(now, old, Command::Resume);
         }
     }
