@@ -186,8 +186,6 @@ impl World {
                 line.up = false;
                 line.to_phone.push_back(if line.answered { Signal::Bye } else { Signal::Cancelled });
                 self.people[line.person] = Whereabouts::Home;
-                // Who is joined with them has nobody left.
-                self.may_cut[line.phone].extend(bridged(&self.phones[line.phone], line.leg));
             }
             _ => {}
         }
@@ -237,6 +235,10 @@ impl World {
         if to_phone {
             let Some(signal) = line.to_phone.pop_front() else { return };
             let (who, leg) = (line.phone, line.leg);
+            if signal == Signal::Bye {
+                // Who is joined with them has nobody left.
+                self.may_cut[who].extend(bridged(&self.phones[who], leg));
+            }
             self.phones[who].switch.handle_signal(self.now, leg, signal);
             self.carry_out(who);
         } else if let Some(said) = line.to_exchange.pop_front() {

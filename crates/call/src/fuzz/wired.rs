@@ -109,6 +109,10 @@ impl World {
                         if !call.late || gone {
                             call.send(1 - who, Signal::Acknowledged { sdp: None });
                         }
+                        // RFC 3261 §13.2.2.4: nobody wants this 2xx any more.
+                        if gone {
+                            call.send(1 - who, Signal::Bye);
+                        }
                     }
                     Signal::OfferAnswered { .. } => call.send(1 - who, Signal::Acknowledged { sdp: None }),
                     Signal::Offer { .. } if gone => {

@@ -167,9 +167,11 @@ impl Switch {
         asked.then_some(EndReason::Transferred)
     }
 
+    /// The partner's leg is over too; but where the peer hung up without a word of success, it may have done no more than
+    /// that, and the partner is still there: its side ends that leg if they did meet (RFC 3891 §3).
     pub(super) fn transferred(&mut self, now: Instant, id: LegId) {
         if let Some(partner) = self.handover.partners.remove(&id)
-            && self.legs.contains_key(&partner)
+            && self.legs.contains_key(&id)
         {
             self.drop_leg(now, partner, EndReason::Transferred);
         }

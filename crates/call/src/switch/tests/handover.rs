@@ -154,6 +154,108 @@ fn a_peer_that_takes_no_refer_is_joined_here() {
     assert!(desk.switch.bridges().is_empty());
 }
 
+impl Desk {
+    fn bridge(&mut self) -> (LegId, LegId) {
+        let (first, second) = (self.talk(), self.talk());
+        self.hear(first, answers("recvonly"));
+        self.switch.bridge(self.now, first, second).unwrap();
+        self.hear(first, answers("sendrecv"));
+        self.said();
+        (first, second)
+    }
+}
+
+#[test]
+fn who_is_sent_away_leaves_the_bridge_and_the_other_waits_on_hold() {
+    for parked in [false, true] {
+        let mut desk = Desk::new();
+        let (first, second) = desk.bridge();
+        let command = match parked {
+            true => Command::Park(Park::Refer { orbit: Target("700".into()), slot: None }),
+            false => Command::Transfer(Target("1003".into())),
+        };
+        desk.tell(first, command).unwrap();
+        assert_eq!(desk.switch.bridges().is_empty(), !parked, "the exchange takes who is parked as they are");
+        desk.hear(first, answers("recvonly"));
+        desk.hear(first, Signal::ReferAccepted);
+        desk.hear(
+            first,
+            if parked { Signal::Parked(Some(Slot("701".into()))) } else { Signal::ReferEnded(ReferEnd::Final(200)) },
+        );
+        desk.hear(first, Signal::Ended);
+        let said = desk.said();
+        assert!(said.contains(&"1 HangUp".to_owned()) && !said.contains(&"2 HangUp".to_owned()), "{said:?}");
+        assert!(desk.switch.leg(second).is_some_and(|view| view.held));
+        assert!(desk.switch.bridges().is_empty());
+    }
+}
+
+#[test]
+fn a_bridge_goes_on_with_whoever_comes_in_their_place() {
+    let mut desk = Desk::new();
+    let (first, second) = desk.bridge();
+    let third = desk.switch.replacing(desk.now, first, theirs().as_deref(), local(4004));
+    desk.hear(first, Signal::Ended);
+    assert_eq!(desk.switch.bridges(), [[third, second]]);
+    desk.hear(third, Signal::Acknowledged { sdp: None });
+    let fourth = desk.switch.follow(desk.now, third, local(4006));
+    assert_eq!(desk.switch.bridges(), [[third, second]], "they talk while it rings");
+    desk.answer(fourth);
+    desk.hear(third, Signal::Bye);
+    assert_eq!(desk.switch.bridges(), [[fourth, second]]);
+    assert!(!desk.said().iter().any(|word| word == "2 HangUp"));
+    assert_eq!(desk.live(), [0; 0], "the user is in none of it");
+}
+
+#[test]
+fn who_is_held_out_of_a_conference_stays_out_of_it_whatever_becomes_of_them() {
+    let mut desk = Desk::new();
+    let (first, second) = (desk.talk(), desk.talk());
+    desk.hear(first, answers("recvonly"));
+    desk.switch.merge(desk.now, &[first, second]).unwrap();
+    desk.hear(first, answers("sendrecv"));
+    desk.tell(first, Command::Hold).unwrap();
+    desk.said();
+    desk.hear(first, Signal::OfferRefused { status: 488, retry_after: None });
+    assert_eq!(desk.live(), [2], "a refused hold brings nobody back");
+    desk.switch.replacing(desk.now, first, theirs().as_deref(), local(4004));
+    assert_eq!(desk.live(), [2]);
+}
+
+#[test]
+fn a_refer_on_a_held_call_leaves_the_live_one_alone() {
+    for succeeds in [true, false] {
+        let mut desk = Desk::new();
+        let (old, live) = (desk.talk(), desk.talk());
+        desk.hear(old, answers("recvonly"));
+        desk.said();
+        let new = desk.switch.follow(desk.now, old, local(4004));
+        assert_eq!(desk.said(), ["3 Invite"]);
+        if succeeds {
+            desk.answer(new);
+        } else {
+            desk.hear(new, Signal::Refused { status: 486 });
+        }
+        assert_eq!(desk.live(), [live.0]);
+    }
+}
+
+/// No NOTIFY says how the REFER went, and the peer hangs up: it went to the target, or it just went. The target's side ends
+/// its leg in the first case; in the second the user still talks to the target.
+#[test]
+fn a_transferee_that_leaves_without_a_word_does_not_take_the_target_along() {
+    let mut desk = Desk::new();
+    let (customer, target) = desk.consult();
+    desk.answer(target);
+    desk.switch.transfer_to(desk.now, customer, target).unwrap();
+    desk.hear(customer, Signal::ReferAccepted);
+    desk.hear(customer, Signal::ReferEnded(ReferEnd::Unknown));
+    desk.said();
+    desk.hear(customer, Signal::Bye);
+    assert_eq!(desk.said(), ["1 StopMedia", "1 Transferred!", "1 Ended(Transferred)!"]);
+    assert!(desk.switch.leg(target).is_some());
+}
+
 #[test]
 fn a_refer_is_followed_and_failure_goes_back() {
     for succeeds in [true, false] {
