@@ -138,7 +138,7 @@ pub(crate) struct Shared {
     /// Errors of either side that may pass.
     pub(crate) playout_errors: AtomicU64,
     pub(crate) capture_errors: AtomicU64,
-    /// Samples of the largest pull so far: how much the device may take at once.
+    /// Samples of the largest pull since the media thread last looked: how much the device takes at once.
     pub(crate) largest_pull: AtomicU64,
     /// Samples of silence played because the media thread was late.
     pub(crate) underrun: AtomicU64,

@@ -3,11 +3,11 @@
 //! The speaker's clock drives everything; the microphone's may run up to a few hundred ppm away from it. Too much in
 //! the ring means that it runs fast. The device fills the ring in steps, so the level is smoothed first.
 
-/// Ticks over which the level is averaged: a second at 10 ms.
-const SMOOTH: f64 = 100.0;
+/// Ticks over which the level is averaged: a second at 5 ms.
+const SMOOTH: f64 = 200.0;
 /// Correction for each millisecond too much, and for each millisecond and tick that it stays.
 const PROPORTIONAL: f64 = 2e-4;
-const INTEGRAL: f64 = 5e-8;
+const INTEGRAL: f64 = 2.5e-8;
 /// No crystal is this bad.
 const LIMIT: f64 = 0.005;
 
@@ -54,12 +54,12 @@ mod tests {
         let mut drift = Drift::new(20.0);
         let mut level = 20.0;
         let mut range = (f64::MAX, f64::MIN);
-        for tick in 0..minutes * 6_000 {
-            level += 10.0 * (1.0 + ppm * 1e-6);
+        for tick in 0..minutes * 12_000 {
+            level += 5.0 * (1.0 + ppm * 1e-6);
             // The device delivers in steps of 21.3 ms.
-            let seen = level - (tick as f64 * 10.0) % 21.3;
-            level -= 10.0 * drift.update(seen + 10.65);
-            if tick > (minutes - 1) * 6_000 {
+            let seen = level - (tick as f64 * 5.0) % 21.3;
+            level -= 5.0 * drift.update(seen + 10.65);
+            if tick > (minutes - 1) * 12_000 {
                 range = (range.0.min(level), range.1.max(level));
             }
         }
@@ -71,7 +71,7 @@ mod tests {
         for ppm in [-500.0, -100.0, 0.0, 100.0, 500.0] {
             let (lowest, highest) = run(ppm, 4);
             // A tick less than the target, which holds before reading.
-            assert!(lowest > 5.0 && highest < 15.0, "{ppm} ppm: {lowest} to {highest} ms");
+            assert!(lowest > 10.0 && highest < 20.0, "{ppm} ppm: {lowest} to {highest} ms");
         }
     }
 

@@ -6,7 +6,9 @@
 //!                                               └▶ engine/hardware.rs ── rings ──▶ the device's callback
 //! ```
 
+mod desk;
 mod hardware;
+mod health;
 mod recorder;
 mod thread;
 
@@ -28,6 +30,7 @@ use crate::device::{Device, DeviceError};
 use crate::history::History;
 use crate::source::Source;
 use crate::tone::Tone;
+pub use desk::{DeviceDelay, DeviceStats};
 pub use recorder::{Format, Layout, Recording};
 
 /// What an engine is made of.
@@ -92,6 +95,7 @@ pub struct Engine {
     commands: mpsc::Sender<Command>,
     waker: mio::Waker,
     stats: Snapshot,
+    display: desk::Display,
     random: Mutex<ChaCha8Rng>,
     ports: Range<u16>,
     next: AtomicU64,
@@ -212,11 +216,13 @@ impl Engine {
         let (commands, inbox) = mpsc::channel();
         let stats = Snapshot::default();
         let hardware = hardware::Hardware::new(devices, line);
-        let media = thread::Media::new(poll, inbox, hardware, stats.clone(), on_event);
+        let display = desk::Display::default();
+        let desk = desk::Desk::new(display.clone());
+        let media = thread::Media::new(poll, inbox, (hardware, desk), stats.clone(), on_event);
         let run = move || media.run();
         let thread = std::thread::Builder::new().name("denwa-media".into()).spawn(run).map_err(failed)?;
         let random = Mutex::new(ChaCha8Rng::from_seed(seed));
-        Ok(Engine { commands, waker, stats, random, ports, next: AtomicU64::new(1), thread: Some(thread) })
+        Ok(Engine { commands, waker, stats, display, random, ports, next: AtomicU64::new(1), thread: Some(thread) })
     }
 
     /// Bind a pair of ports on `ip` for a new stream; gives the RTP address, RTCP is the port after it. The stream is
@@ -315,6 +321,11 @@ impl Engine {
     /// Play a clip to the ear once, beside tones and voices, in place of the clip before; `None` ends it.
     pub fn play_clip(&self, clip: Option<Arc<Clip>>) {
         self.send(Command::PlayClip(clip));
+    }
+
+    /// What goes on at the device.
+    pub fn device(&self) -> DeviceStats {
+        self.display.read()
     }
 
     /// Say goodbye and close the sockets.

@@ -119,7 +119,7 @@ pub use device::file::File;
 pub use device::null::Null;
 pub use device::watch::Watch;
 pub use device::{Device, DeviceError, DeviceInfo};
-pub use engine::{Engine, EngineConfig, Format, Layout, OpenError, Recording, Room, Volume};
+pub use engine::{DeviceDelay, DeviceStats, Engine, EngineConfig, Format, Layout, OpenError, Recording, Room, Volume};
 pub use history::{History, MAX_STEPS, Second};
 pub use jitter::DelayPolicy;
 pub use source::Source;

@@ -17,8 +17,8 @@ use crate::clip::{Clip, Player};
 use crate::source::{Feed, Source};
 use crate::tone::{Generator, Tone};
 
-/// Samples of a tick: 10 ms at 48 kHz.
-pub(crate) const TICK: usize = 480;
+/// Samples of a tick: 5 ms at 48 kHz. A packet waits for half of it on average until the next tick hears it.
+pub(crate) const TICK: usize = 240;
 
 /// A tick of one voice.
 pub(crate) type Voice = [f32; TICK];

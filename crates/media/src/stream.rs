@@ -35,7 +35,7 @@
 
 mod collision;
 mod keep_alive;
-mod meter;
+pub(crate) mod meter;
 mod receive;
 mod report;
 mod seconds;

@@ -12,27 +12,28 @@ use cpal::{DeviceDirection, ErrorKind, FromSample, Sample, SampleFormat, SizedSa
 
 use super::{Capture, Device, DeviceError, DeviceInfo, Line, Loss, Playout, line};
 
-/// What we would like of the hardware: periods of 10 ms. It may give others.
-const PERIOD_MS: u32 = 10;
+/// What we would like of the hardware unless told otherwise. It may give others.
+const PERIOD: Duration = Duration::from_millis(10);
 /// A device that does not open in this time has failed.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A speaker and a microphone of this machine, at any rate, any number of channels and any sample format; the system's
 /// defaults unless others are chosen. One that is chosen and not there is stood in for by the default. Without a microphone
 /// one can still listen; without a speaker there is no device.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct System {
     wanted: Wanted,
     running: Option<Running>,
 }
 
 /// Ids of what was chosen.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Clone)]
 struct Wanted {
     speaker: Option<String>,
     microphone: Option<String>,
     /// Only listen.
     deaf: bool,
+    period: Duration,
 }
 
 #[derive(Debug)]
@@ -42,10 +43,16 @@ struct Running {
     thread: Option<JoinHandle<()>>,
 }
 
+impl Default for System {
+    fn default() -> System {
+        System::new()
+    }
+}
+
 impl System {
     /// A closed one.
     pub const fn new() -> System {
-        System { wanted: Wanted { speaker: None, microphone: None, deaf: false }, running: None }
+        System { wanted: Wanted { speaker: None, microphone: None, deaf: false, period: PERIOD }, running: None }
     }
 
     /// Plays through the device with this [`DeviceInfo::id`](super::DeviceInfo).
@@ -59,6 +66,14 @@ impl System {
     #[must_use]
     pub fn microphone(mut self, id: impl Into<String>) -> System {
         self.wanted.microphone = Some(id.into());
+        self
+    }
+
+    /// How much sound the hardware moves at once: 2 to 100 ms, 10 unless told otherwise. Shorter is less delay and more
+    /// work; hardware that refuses it gives what it likes.
+    #[must_use]
+    pub fn period(mut self, period: Duration) -> System {
+        self.wanted.period = period.clamp(Duration::from_millis(2), Duration::from_millis(100));
         self
     }
 
@@ -125,7 +140,10 @@ struct Streams {
 
 fn open(wanted: &Wanted) -> Result<(Line, Streams), DeviceError> {
     // Not every device takes the period that we like.
-    quietly(|| open_with(wanted, true).or_else(|_| open_with(wanted, false)))
+    quietly(|| {
+        let shorter = open_with(wanted, Some(wanted.period));
+        shorter.or_else(|_| open_with(wanted, Some(PERIOD))).or_else(|_| open_with(wanted, None))
+    })
 }
 
 /// The sound devices that there are now, by asking the system; takes as long as that takes.
@@ -192,7 +210,7 @@ fn quiet_alsa() -> Option<std::rc::Rc<std::cell::RefCell<alsa::Output>>> {
     alsa::Output::local_error_handler().ok()
 }
 
-fn open_with(wanted: &Wanted, short_period: bool) -> Result<(Line, Streams), DeviceError> {
+fn open_with(wanted: &Wanted, asked: Option<Duration>) -> Result<(Line, Streams), DeviceError> {
     let host = cpal::default_host();
     let speaker = chosen(&host, wanted.speaker.as_ref(), || host.default_output_device());
     let speaker = speaker.ok_or_else(|| DeviceError::Missing("there is no speaker".into()))?;
@@ -204,11 +222,11 @@ fn open_with(wanted: &Wanted, short_period: bool) -> Result<(Line, Streams), Dev
     let microphone = microphone.and_then(|device| Some((device.default_input_config().ok()?, device)));
     let capture_rate = microphone.as_ref().map_or(out.sample_rate(), |(config, _)| config.sample_rate());
     let (line, playout, capture) = line(out.sample_rate(), capture_rate);
-    let speaker = output(&speaker, &out, short_period, playout)?;
+    let speaker = output(&speaker, &out, asked, playout)?;
     speaker.play().map_err(failed)?;
     let microphone = match microphone {
         Some((config, device)) => {
-            let stream = input(&device, &config, short_period, capture)?;
+            let stream = input(&device, &config, asked, capture)?;
             stream.play().map_err(failed)?;
             Some(stream)
         }
@@ -222,10 +240,10 @@ fn open_with(wanted: &Wanted, short_period: bool) -> Result<(Line, Streams), Dev
     Ok((line, Streams { _speaker: speaker, _microphone: microphone }))
 }
 
-fn period(config: &cpal::SupportedStreamConfig, short: bool) -> cpal::StreamConfig {
+fn period(config: &cpal::SupportedStreamConfig, asked: Option<Duration>) -> cpal::StreamConfig {
     let mut config = config.config();
-    if short {
-        config.buffer_size = cpal::BufferSize::Fixed(config.sample_rate * PERIOD_MS / 1_000);
+    if let Some(period) = asked {
+        config.buffer_size = cpal::BufferSize::Fixed(config.sample_rate * period.as_millis() as u32 / 1_000);
     }
     config
 }
@@ -250,10 +268,10 @@ macro_rules! with_type {
 fn output(
     device: &cpal::Device,
     config: &cpal::SupportedStreamConfig,
-    short_period: bool,
+    asked: Option<Duration>,
     playout: Playout,
 ) -> Result<cpal::Stream, DeviceError> {
-    with_type!(config.sample_format(), output_of, device, period(config, short_period), playout).map_err(failed)
+    with_type!(config.sample_format(), output_of, device, period(config, asked), playout).map_err(failed)
 }
 
 fn output_of<T: SizedSample + FromSample<f32>>(
@@ -271,10 +289,10 @@ fn output_of<T: SizedSample + FromSample<f32>>(
 fn input(
     device: &cpal::Device,
     config: &cpal::SupportedStreamConfig,
-    short_period: bool,
+    asked: Option<Duration>,
     capture: Capture,
 ) -> Result<cpal::Stream, DeviceError> {
-    with_type!(config.sample_format(), input_of, device, period(config, short_period), capture).map_err(failed)
+    with_type!(config.sample_format(), input_of, device, period(config, asked), capture).map_err(failed)
 }
 
 fn input_of<T: SizedSample>(

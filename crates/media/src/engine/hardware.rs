@@ -5,6 +5,8 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use super::DeviceDelay;
+use super::health::Health;
 use crate::codec::RATE;
 use crate::config::Event;
 use crate::device::null::Null;
@@ -15,21 +17,21 @@ use crate::resample::Resampler;
 
 /// A lost device is tried again this often.
 const RETRY: Duration = Duration::from_secs(2);
-/// A speaker that asks for nothing for this long does not pace the calls until it asks again.
-const STALLED: Duration = Duration::from_millis(200);
-const TICK_TIME: Duration = Duration::from_millis(10);
-/// A device that asks for nothing for this long is lost.
-const DEAD: Duration = Duration::from_secs(3);
-/// So is one that gives errors and no sound for this long.
-const FAILING: Duration = Duration::from_secs(1);
-/// The microphone's ring is kept at this level, in ms, more after each time that it ran dry; from `MIC_MOST` above it
-/// on, the ring is emptied to it.
-const MIC_LEVEL: f64 = 20.0;
-const MIC_LEVEL_MOST: f64 = 80.0;
+const TICK_MS: f64 = TICK as f64 / 48.0;
+const TICK_TIME: Duration = Duration::from_micros(TICK as u64 * 125 / 6);
+/// The media thread looks at the playout ring at least this often while a call is on, and at most.
+const LOOK_LEAST: Duration = Duration::from_millis(1);
+const LOOK_MOST: Duration = Duration::from_millis(5);
+/// Kept in the microphone's ring beyond what the steps of both devices need, in ms; from `MIC_MOST` above all that on, the
+/// ring is emptied to it.
+const MIC_MARGIN: f64 = 2.0;
 const MIC_MOST: f64 = 100.0;
-/// Added to what the device takes at once, in ms; more after each underrun, up to `SLACK_MOST`.
-const SLACK: usize = 10;
-const SLACK_MOST: usize = 60;
+/// Kept in the playout ring beyond what the device takes at once, in ms.
+const SLACK: f64 = 3.0;
+/// Devices that have just been opened are irregular: so many ticks long (1 s) a dry ring says nothing.
+const YOUNG: u32 = 200;
+/// Weight of the newest tick in a mean.
+const SMOOTH: f64 = 0.01;
 
 pub(super) struct Hardware {
     /// Away while another thread tries to start it.
@@ -51,17 +53,28 @@ struct Running {
     up: Resampler,
     down: Resampler,
     drift: Drift,
+    /// What the microphone shall have heard and we not have read before a tick is, in ms; a period that it has begun and
+    /// not given yet counts as far as it goes.
     mic_level: f64,
+    mic_spare: Spare,
+    /// When the microphone gave something last, and how much it had given in all.
+    pushed: Option<(Instant, u64)>,
+    /// What it has heard since, in ms.
+    begun: f64,
     /// The microphone's ring has been filled to its level since it last ran dry.
     primed: bool,
     /// Captured voice at 48 kHz that does not make a tick yet.
     mic: Vec<f32>,
     scratch: Vec<f32>,
     raw: Vec<f32>,
-    slack: usize,
+    slack: Spare,
     underrun: u64,
-    playout: Pulse,
-    capture: Pulse,
+    pull: Step,
+    push: Step,
+    /// Ticks since it began.
+    ticks: u32,
+    waited: DeviceDelay,
+    health: Health,
     /// When the next tick is due while the speaker is stuck.
     blind: Option<Instant>,
 }
@@ -92,7 +105,8 @@ impl Hardware {
             }
             return None;
         }
-        let reason = self.running.end(now)?;
+        self.running.measure(now);
+        let reason = self.running.health.end(now, &self.running.line)?;
         let device = self.device.take()?;
         self.stand_in();
         self.untold = false;
@@ -120,9 +134,7 @@ impl Hardware {
     /// Is another tick wanted? Gives how late it is, in µs: ticks made in one go are one after the other, not at once.
     pub(super) fn wants(&mut self, now: Instant) -> Option<i64> {
         let running = &mut self.running;
-        if let Some(moved) = running.playout.moved
-            && now.saturating_duration_since(moved) > STALLED
-        {
+        if running.health.is_stuck(now) {
             // The speaker is stuck, the peer shall not suffer: ticks go on by the wall clock, for nobody's ear.
             let due = *running.blind.get_or_insert(now);
             if due > now {
@@ -135,7 +147,9 @@ impl Hardware {
         let underrun = running.line.shared.underrun.load(Ordering::Relaxed);
         if underrun > running.underrun {
             running.underrun = underrun;
-            running.slack = (running.slack + 5).min(SLACK_MOST);
+            if running.ticks > YOUNG {
+                running.slack.more();
+            }
         }
         let (level, wanted) = (running.line.level(), running.wanted());
         let room = running.line.playout.slots() > TICK * running.line.playout_rate as usize / RATE as usize + 64;
@@ -143,11 +157,17 @@ impl Hardware {
         (level < wanted && room).then_some(late)
     }
 
-    /// How long until a tick is wanted.
+    /// How long until a tick may be wanted: the ring falls by whole pulls, and when the next one is nobody knows.
     pub(super) fn due_in(&self) -> Duration {
-        let over = self.running.line.level().saturating_sub(self.running.wanted());
-        Duration::from_micros(over as u64 * 1_000_000 / u64::from(self.running.line.playout_rate))
-            .clamp(Duration::from_millis(1), Duration::from_millis(5))
+        let running = &self.running;
+        let (pull, rate) = (running.pull_samples(), running.line.playout_rate as usize);
+        let over = running.line.level().saturating_sub(running.wanted()) / pull * pull;
+        Duration::from_micros((over.max(pull / 5) * 1_000_000 / rate) as u64).clamp(LOOK_LEAST, LOOK_MOST)
+    }
+
+    /// What the rings add to the delay at present.
+    pub(super) fn waited(&self) -> DeviceDelay {
+        self.running.waited
     }
 
     /// From a tick that is played now until its echo is captured, as far as our rings and the speaker's period tell.
@@ -156,13 +176,13 @@ impl Hardware {
         let running = &self.running;
         let micros = |samples: usize, rate: u32| samples as u64 * 1_000_000 / u64::from(rate);
         let line = &running.line;
-        let pull = line.shared.largest_pull.load(Ordering::Relaxed) as usize;
-        let out = micros(line.level() + pull, line.playout_rate);
+        let out = micros(line.level() + running.pull_samples(), line.playout_rate);
         Duration::from_micros(out + micros(line.capture.slots(), line.capture_rate) + micros(running.mic.len(), RATE))
     }
 
     /// A tick of what the microphone heard.
     pub(super) fn capture(&mut self, mouth: &mut Voice) {
+        self.running.ticks = self.running.ticks.saturating_add(1);
         self.running.capture(mouth);
     }
 
@@ -172,6 +192,8 @@ impl Hardware {
         if running.blind.is_some() {
             return;
         }
+        let level = running.line.level() as f64 * 1_000.0 / f64::from(running.line.playout_rate);
+        mean(&mut running.waited.speaker, level);
         running.scratch.clear();
         if running.line.playout_rate == RATE {
             running.scratch.extend_from_slice(ear);
@@ -189,6 +211,9 @@ impl Hardware {
         self.running.skip(usize::MAX);
         self.running.mic.clear();
         self.running.primed = false;
+        self.running.ticks = 0;
+        // Nobody looked for long.
+        (self.running.pushed, self.running.push) = (None, Step::default());
         self.running.underrun = self.running.line.shared.underrun.load(Ordering::Relaxed);
     }
 
@@ -225,16 +250,22 @@ impl Running {
         Running {
             up,
             down,
-            drift: Drift::new(MIC_LEVEL),
-            mic_level: MIC_LEVEL,
+            drift: Drift::new(TICK_MS),
+            mic_level: TICK_MS,
+            mic_spare: Spare::default(),
+            pushed: None,
+            begun: 0.0,
             primed: false,
             mic: Vec::with_capacity(RATE as usize / 4),
             scratch: Vec::with_capacity(4 * TICK),
             raw: Vec::with_capacity(line.capture_rate as usize / 2),
-            slack: SLACK,
+            slack: Spare::default(),
+            pull: Step::default(),
+            push: Step::default(),
+            ticks: 0,
+            waited: DeviceDelay::default(),
             underrun: line.shared.underrun.load(Ordering::Relaxed),
-            playout: Pulse::default(),
-            capture: Pulse::default(),
+            health: Health::default(),
             blind: None,
             line,
         }
@@ -242,14 +273,47 @@ impl Running {
 
     /// The level of the playout ring below which a tick is made, in its samples.
     fn wanted(&self) -> usize {
+        let spare = (SLACK + self.slack.ms) * f64::from(self.line.playout_rate) / 1_000.0;
+        self.pull_samples() + spare as usize
+    }
+
+    /// How much the speaker takes at once, in its samples: 2 to 200 ms.
+    fn pull_samples(&self) -> usize {
         let rate = self.line.playout_rate as usize;
-        let pull = (self.line.shared.largest_pull.load(Ordering::Relaxed) as usize).clamp(rate / 100, rate / 5);
-        pull + self.slack * rate / 1_000
+        self.pull.samples().clamp(rate / 500, rate / 5)
+    }
+
+    /// How the devices have moved of late, and what follows for the levels.
+    fn measure(&mut self, now: Instant) {
+        let shared = &self.line.shared;
+        self.pull.look(now, shared.largest_pull.swap(0, Ordering::Relaxed));
+        self.slack.less(now);
+        self.mic_spare.less(now);
+        let ms = |samples: usize, rate: u32| samples as f64 * 1_000.0 / f64::from(rate);
+        let pull = ms(self.pull_samples(), self.line.playout_rate);
+        let given = shared.pushed.load(Ordering::Relaxed);
+        let pushed = self.pushed.get_or_insert((now, given));
+        // A period may come in crumbs, one right after the other: what counts is how much comes between two looks.
+        self.push.look(now, given - pushed.1);
+        if pushed.1 != given {
+            *pushed = (now, given);
+        }
+        let push = ms(self.push.samples(), self.line.capture_rate).min(100.0);
+        self.begun = (now.saturating_duration_since(pushed.0).as_secs_f64() * 1_000.0).min(push);
+        // A period may just have begun when a burst of ticks is read; the mean is over the burst.
+        let level = push + (pull.max(TICK_MS) + TICK_MS) / 2.0 + MIC_MARGIN + self.mic_spare.ms;
+        if (level - self.mic_level).abs() > 0.5 {
+            self.mic_level = level;
+            self.drift.set_target(level);
+        }
     }
 
     fn capture(&mut self, mouth: &mut Voice) {
         let waiting = self.line.capture.slots();
-        let level = (waiting * 1_000) as f64 / f64::from(self.line.capture_rate) + self.mic.len() as f64 / 48.0;
+        let ring = (waiting * 1_000) as f64 / f64::from(self.line.capture_rate) + self.mic.len() as f64 / 48.0;
+        let level = ring + self.begun;
+        let period = self.push.samples() as f64 * 1_000.0 / f64::from(self.line.capture_rate);
+        mean(&mut self.waited.microphone, level - TICK_MS - period);
         if !self.primed {
             if level < self.mic_level {
                 return mouth.fill(0.0);
@@ -279,8 +343,9 @@ impl Running {
         self.mic.drain(..have);
         if have < TICK {
             self.primed = false;
-            self.mic_level = (self.mic_level + 5.0).min(MIC_LEVEL_MOST);
-            self.drift.set_target(self.mic_level);
+            if self.ticks > YOUNG {
+                self.mic_spare.more();
+            }
             self.drift.restart();
         }
     }
@@ -291,92 +356,61 @@ impl Running {
             chunk.commit_all();
         }
     }
+}
 
-    /// Why the device has ended, if it has.
-    fn end(&mut self, now: Instant) -> Option<String> {
-        let shared = &self.line.shared;
-        if self.line.is_lost() {
-            return Some(self.line.loss_reason().to_owned());
+/// How much a device moves at once: the most of this second and the last, in samples.
+#[derive(Debug, Default)]
+struct Step {
+    now: usize,
+    before: usize,
+    since: Option<Instant>,
+}
+
+impl Step {
+    fn look(&mut self, now: Instant, samples: u64) {
+        self.now = self.now.max(samples as usize);
+        let since = *self.since.get_or_insert(now);
+        if now.saturating_duration_since(since) >= Duration::from_secs(1) {
+            (self.before, self.now, self.since) = (self.now, 0, Some(now));
         }
-        let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-        let playout = self.playout.still(now, load(&shared.pulled), load(&shared.playout_errors));
-        let capture = self.capture.still(now, load(&shared.pushed), load(&shared.capture_errors));
-        let fails = |(still, errors): (Duration, bool)| errors && still > FAILING;
-        if fails(playout) || fails(capture) {
-            return Some(self.line.loss_reason().to_owned());
-        }
-        (playout.0 > DEAD).then(|| "it has stopped asking for sound".to_owned())
+    }
+
+    fn samples(&self) -> usize {
+        self.now.max(self.before)
     }
 }
 
-/// Does sound move on one side?
-#[derive(Default)]
-struct Pulse {
-    samples: u64,
-    moved: Option<Instant>,
-    /// Errors when it last moved.
-    errors: u64,
+/// What is kept in a ring beyond the usual, in ms: more after each time that it ran dry, and slowly less again.
+#[derive(Debug, Default)]
+struct Spare {
+    ms: f64,
+    since: Option<Instant>,
 }
 
-impl Pulse {
-    /// For how long no sound has moved, and whether there were errors in this time.
-    fn still(&mut self, now: Instant, samples: u64, errors: u64) -> (Duration, bool) {
-        let moved = self.moved.get_or_insert(now);
-        if samples != self.samples {
-            (self.samples, self.errors, *moved) = (samples, errors, now);
-        }
-        (now.saturating_duration_since(*moved), errors > self.errors)
+impl Spare {
+    const STEP: f64 = 5.0;
+    const MOST: f64 = 60.0;
+    /// Without trouble for so long, a millisecond less is tried.
+    const CALM: Duration = Duration::from_secs(10);
+
+    fn more(&mut self) {
+        self.ms = (self.ms + Spare::STEP).min(Spare::MOST);
+        self.since = None;
     }
+
+    fn less(&mut self, now: Instant) {
+        let since = *self.since.get_or_insert(now);
+        if self.ms > 0.0 && now.saturating_duration_since(since) >= Spare::CALM {
+            self.ms = (self.ms - 1.0).max(0.0);
+            self.since = Some(now);
+        }
+    }
+}
+
+fn mean(of: &mut Duration, ms: f64) {
+    let before = of.as_secs_f64() * 1_000.0;
+    *of = Duration::from_secs_f64((before + (ms - before) * SMOOTH).max(0.0) / 1_000.0);
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::device::line;
-    use std::f64::consts::TAU;
-
-    /// Steepness of a sine of 300 Hz at -6 dB, from one sample at 48 kHz to the next.
-    const STEEPEST: f64 = TAU * 300.0 / 48_000.0 * 0.5;
-
-    /// An hour of a microphone whose clock is off from the speaker's: the steepest step and the silent samples after the
-    /// first second.
-    fn hour(ppm: f64) -> (f64, usize) {
-        let (line, _playout, mut capture) = line(48_000, 48_000);
-        let mut running = Running::new(line);
-        let (mut owed, mut at, mut last) = (0.0, 0, 0.0_f64);
-        let (mut steepest, mut silent) = (0.0_f64, 0);
-        let mut piece = Vec::new();
-        // 300 Hz come round after 160 samples.
-        let wave: Vec<f32> = (0..160).map(|at| (0.5 * (TAU * f64::from(at) / 160.0).sin()) as f32).collect();
-        for tick in 0..360_000_u32 {
-            owed += 480.0 * (1.0 + ppm * 1e-6);
-            piece.clear();
-            while owed >= 1.0 {
-                piece.push(wave[at]);
-                (owed, at) = (owed - 1.0, (at + 1) % wave.len());
-            }
-            capture.push(&piece);
-            let mut mouth = [0.0; TICK];
-            running.capture(&mut mouth);
-            if tick > 100 {
-                for sample in mouth {
-                    let sample = f64::from(sample);
-                    steepest = steepest.max((sample - last).abs());
-                    silent += usize::from(sample == 0.0 && last == 0.0);
-                    last = sample;
-                }
-            } else {
-                last = f64::from(mouth[TICK - 1]);
-            }
-        }
-        (steepest, silent)
-    }
-
-    #[test]
-    fn two_clocks_go_together_for_an_hour_without_a_click() {
-        for ppm in [-200.0, 200.0] {
-            let (steepest, silent) = hour(ppm);
-            assert!(steepest < STEEPEST * 1.05 && silent == 0, "{ppm} ppm: {steepest} of {STEEPEST}, {silent} silent");
-        }
-    }
-}
+mod tests;

@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token};
 
+use super::desk::Desk;
 use super::hardware::Hardware;
 use super::recorder::{Recorder, Recording};
-use super::{Command, Room, Snapshot, Volume};
+use super::{Command, Room, Snapshot};
 use crate::config::{Event, StreamId};
 use crate::mixer::{Mixer, Part, TICK};
 use crate::rtp;
@@ -25,13 +26,15 @@ const SOCKET: Token = Token(1);
 /// Datagrams read from a socket in one round, so that a flood cannot keep the speaker waiting.
 const MAX_READS: usize = 32;
 /// Ticks made in one round.
-const MAX_TICKS: usize = 8;
+const MAX_TICKS: usize = 16;
 /// How often the numbers are published.
 const PUBLISH: Duration = Duration::from_millis(200);
 /// How often the device is looked after while no call is on.
 const IDLE: Duration = Duration::from_millis(500);
+/// A tick, in µs.
+const TICK_TIME: i64 = TICK as i64 * 125 / 6;
 /// The tick's clock follows the wall clock by this share of their difference, and jumps when it is too far.
-const FOLLOW: i64 = 32;
+const FOLLOW: i64 = 64;
 const FAR: i64 = 100_000;
 
 pub(super) struct Media {
@@ -43,7 +46,9 @@ pub(super) struct Media {
     legs: BTreeMap<StreamId, Leg>,
     mixer: Mixer,
     rooms: Vec<Room>,
-    volume: Volume,
+    desk: Desk,
+    /// A socket does not wake the thread.
+    unheard: bool,
     #[cfg(feature = "voice")]
     voice: Option<Box<crate::voice::Processor>>,
     /// What recordings tell, and their threads.
@@ -68,7 +73,7 @@ impl Media {
     pub(super) fn new(
         poll: Poll,
         inbox: mpsc::Receiver<Command>,
-        hardware: Hardware,
+        (hardware, desk): (Hardware, Desk),
         stats: Snapshot,
         on_event: Box<dyn Fn(Event) + Send>,
     ) -> Media {
@@ -81,7 +86,8 @@ impl Media {
             legs: BTreeMap::new(),
             mixer: Mixer::default(),
             rooms: Vec::new(),
-            volume: Volume::default(),
+            desk,
+            unheard: false,
             #[cfg(feature = "voice")]
             voice: None,
             recordings: mpsc::channel(),
@@ -113,7 +119,10 @@ impl Media {
                 break;
             }
             let now = now();
-            more = self.receive(now);
+            // Between two packets the sockets need no look, as often as the speaker gets one.
+            if more || self.unheard || !events.is_empty() {
+                more = self.receive(now);
+            }
             if let Some(event) = self.hardware.check(now) {
                 self.media_time = None;
                 (self.on_event)(event);
@@ -159,7 +168,7 @@ impl Media {
                     self.media_time = None;
                     self.hardware.swap(device);
                 }
-                Command::SetVolume(volume) => self.volume = volume,
+                Command::SetVolume(volume) => self.desk.set_volume(volume),
                 #[cfg(feature = "voice")]
                 Command::SetVoice(voice) => self.voice = voice,
                 Command::PlayClip(clip) => self.mixer.play_clip(clip),
@@ -194,6 +203,7 @@ impl Media {
             // One token for all: whichever wakes us, every socket is looked at.
             if let Err(error) = self.poll.registry().register(socket, SOCKET, Interest::READABLE) {
                 tracing::warn!(%error, "a socket does not wake the media thread; it is read at each tick");
+                self.unheard = true;
             }
         }
         let stream = Stream::new(now(), seed, id);
@@ -270,7 +280,7 @@ impl Media {
             let mut mouth = [0.0; TICK];
             let mut ear = [0.0; TICK];
             self.hardware.capture(&mut mouth);
-            amplify(&mut mouth, self.volume.microphone);
+            self.desk.mouth(&mut mouth);
             #[cfg(feature = "voice")]
             if let Some(voice) = &mut self.voice {
                 voice.capture(&mut mouth, self.hardware.delay());
@@ -295,7 +305,7 @@ impl Media {
                 }
             }
             self.mixer.finish(&mut ear);
-            amplify(&mut ear, self.volume.speaker);
+            self.desk.ear(&mut ear);
             #[cfg(feature = "voice")]
             if let Some(voice) = &mut self.voice {
                 voice.play(&ear);
@@ -305,11 +315,13 @@ impl Media {
         true
     }
 
-    /// A steady time for the jitter buffers, ten milliseconds a tick, although the device asks in bursts.
+    /// A steady time for the jitter buffers, the same for each tick, although the device asks in bursts.
     fn tick_time(&mut self, now: Instant, late: i64) -> Instant {
         let wall = now.saturating_duration_since(self.epoch).as_micros() as i64 - late;
         let time = match self.media_time {
-            Some(before) if (wall - before - 10_000).abs() < FAR => before + 10_000 + (wall - before - 10_000) / FOLLOW,
+            Some(before) if (wall - before - TICK_TIME).abs() < FAR => {
+                before + TICK_TIME + (wall - before - TICK_TIME) / FOLLOW
+            }
             _ => wall,
         };
         self.media_time = Some(time);
@@ -335,6 +347,10 @@ impl Media {
         // Somebody copies just now: the next round will do.
         let Ok(mut stats) = self.stats.try_lock() else { return };
         self.published = now;
+        if self.is_idle() {
+            self.desk.rest();
+        }
+        self.desk.publish(self.hardware.waited());
         for (id, leg) in &mut self.legs {
             // A stream that was closed meanwhile is not to come back.
             if let Some(figures) = stats.get_mut(id) {
@@ -372,13 +388,6 @@ impl Leg {
             }
             self.stream.recycle(transmit);
         }
-    }
-}
-
-fn amplify(voice: &mut [f32], factor: f32) {
-    // One that is not changed stays what it was, bit by bit.
-    if factor != 1.0 {
-        voice.iter_mut().for_each(|sample| *sample = (*sample * factor).clamp(-1.0, 1.0));
     }
 }
 

@@ -32,8 +32,8 @@ impl World {
         self.parts.iter_mut().zip(places).for_each(|(part, place)| part.move_to(place));
     }
 
-    fn run(&mut self, ticks: usize) {
-        for _ in 0..ticks {
+    fn run(&mut self, tens_of_ms: usize) {
+        for _ in 0..2 * tens_of_ms {
             self.mixer.begin();
             for (part, level) in self.parts.iter_mut().zip(&self.levels) {
                 part.said = [*level; TICK];
@@ -161,7 +161,7 @@ fn a_source_replaces_the_mouth_and_reaches_a_stream_that_is_nowhere() {
     world.assert(&[0.2, 0.15, 0.0, 0.3]);
     world.parts[2].set_source(Source::Tone(Tone::beep()));
     world.run(50);
-    assert!(world.heard[2].iter().rev().take(50 * TICK).any(|sample| *sample > 0.05));
+    assert!(world.heard[2].iter().rev().take(100 * TICK).any(|sample| *sample > 0.05));
     world.parts[0].set_source(Source::Microphone);
     world.assert(&[0.25, 0.15, 0.0, 0.3]);
     // Only the beep itself is steeper than a fade.

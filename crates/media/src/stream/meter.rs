@@ -7,22 +7,22 @@ const FLOOR: f32 = 1e-9;
 
 /// The loudness of the last moments.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Meter {
+pub(crate) struct Meter {
     /// Mean square, full scale being 1.
     energy: f32,
 }
 
 impl Meter {
     /// Takes samples in, -1 to 1.
-    pub(super) fn hear(&mut self, voice: &[f32]) {
+    pub(crate) fn hear(&mut self, voice: &[f32]) {
         for frame in voice.chunks(480) {
             let energy = frame.iter().map(|sample| sample * sample).sum::<f32>() / frame.len().max(1) as f32;
-            self.energy += (energy - self.energy) * SHARE;
+            self.energy += (energy - self.energy) * SHARE * frame.len() as f32 / 480.0;
         }
     }
 
     /// In dBov (RFC 6464 §3: 0 is a square wave at full scale); nothing in silence.
-    pub(super) fn level(self) -> Option<f32> {
+    pub(crate) fn level(self) -> Option<f32> {
         (self.energy > FLOOR).then(|| 10.0 * self.energy.log10())
     }
 }

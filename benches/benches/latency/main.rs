@@ -1,0 +1,167 @@
+//! Mouth to ear, for real: what a microphone hears until a speaker plays it, through two engines and the sound server's
+//! devices without hardware. `./dev bench latency`.
+//!
+//! ```text
+//!   chirps ──▶ sink "farmic" ──▶ microphone ─ engine ── UDP ── engine ─ speaker ──▶ sink "spk"
+//!                  │ tap: when it sounds                                  when it sounds: tap │
+//!                  └────────────────────── delay = the difference ────────────────────────────┘
+//! ```
+//!
+//! The taps are programs of the server, and as late as each other. The devices' own share is measured first, by a
+//! loop from one to the other without an engine.
+
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a bench")]
+
+mod chirp;
+mod tap;
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use media::{Codec, Device, Direction, Engine, EngineConfig, StreamConfig, System};
+
+use chirp::Delays;
+use tap::{Recorder, Recording};
+
+const INNER: &str = "DENWA_LATENCY_INNER";
+
+fn main() {
+    let quick = std::env::args().any(|argument| argument == "--quick");
+    if std::env::var_os(INNER).is_some() {
+        return measure(if quick { 8 } else { 30 });
+    }
+    let state = std::env::temp_dir().join(format!("denwa-latency-{}", std::process::id()));
+    let script = |verb: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/media/tests/headless-audio");
+        Command::new("bash").arg(path).arg(verb).env("AUDIO_STATE", &state).output().unwrap()
+    };
+    let started = script("start");
+    if !started.status.success() {
+        eprintln!("no sound server to measure with: {}", String::from_utf8_lossy(&started.stderr).trim());
+        std::process::exit(1);
+    }
+    let lines = String::from_utf8(script("env").stdout).unwrap();
+    // cpal finds the server by the environment, which a safe program cannot change for itself.
+    let status = Command::new(std::env::current_exe().unwrap())
+        .args(std::env::args().skip(1))
+        .envs(lines.split_whitespace().filter_map(|word| word.split_once('=')))
+        .env(INNER, "1")
+        .status()
+        .unwrap();
+    script("stop");
+    let _ = std::fs::remove_dir_all(PathBuf::from(&state));
+    std::process::exit(status.code().unwrap_or(1));
+}
+
+/// How the devices and the packets are cut, in ms.
+#[derive(Clone, Copy)]
+struct Setting {
+    period: u64,
+    frame: u32,
+}
+
+fn measure(seconds: u64) {
+    println!("Mouth to ear through real devices of a sound server without hardware, Opus 48 kHz, in ms.");
+    println!("Ours is all but frame, look-ahead, network and device periods.\n");
+    println!(
+        "{:>6} {:>5} | {:>7} {:>5} {:>7} {:>7} {:>7} {:>8} {:>7} | {:>5} {:>5} {:>5}",
+        "period", "frame", "devices", "frame", "ahead", "network", "mic", "jitter", "speaker", "ours", "mean", "p95"
+    );
+    for setting in
+        [Setting { period: 10, frame: 20 }, Setting { period: 10, frame: 10 }, Setting { period: 5, frame: 10 }]
+    {
+        measure_one(setting, seconds);
+    }
+}
+
+fn measure_one(setting: Setting, seconds: u64) {
+    /// Opus at 48 kHz for voice (RFC 6716 §2.1.7 and libopus: 312 samples).
+    const LOOK_AHEAD: f64 = 6.5;
+    let devices = of_devices(setting, seconds.min(10));
+    let (all, parts) = of_engines(setting, seconds);
+    let known = devices + f64::from(setting.frame) + LOOK_AHEAD + parts.network;
+    // What is left over is the wait of packets for their tick, and whatever the buffer holds.
+    let jitter = all.mean() - known - parts.microphone - parts.speaker;
+    println!(
+        "{:>6} {:>5} | {devices:>7.1} {:>5} {LOOK_AHEAD:>7} {:>7.2} {:>7.1} {jitter:>8.1} {:>7.1} | {:>5.1} {:>5.1} {:>5.1}",
+        setting.period,
+        setting.frame,
+        setting.frame,
+        parts.network,
+        parts.microphone,
+        parts.speaker,
+        all.mean() - known,
+        all.mean(),
+        all.p95(),
+    );
+}
+
+fn id(name: &str) -> String {
+    format!("pulseaudio:{name}")
+}
+
+fn system(speaker: &str, microphone: &str, setting: Setting) -> System {
+    System::new().speaker(id(speaker)).microphone(id(microphone)).period(Duration::from_millis(setting.period))
+}
+
+/// From `farmic` to `spk` for so long.
+fn record(seconds: u64) -> (Recording, Recording) {
+    let feeder = chirp::Feeder::start("farmic");
+    let mouth = Recorder::start("farmic");
+    let ear = Recorder::start("spk");
+    std::thread::sleep(Duration::from_secs(seconds));
+    let heard = (mouth.finish(), ear.finish());
+    drop(feeder);
+    heard
+}
+
+/// What the devices add by themselves, in ms: a loop that hands on what comes, less what waits in the loop.
+fn of_devices(setting: Setting, seconds: u64) -> f64 {
+    let looped = tap::Loop::start(system("spk", "farmic.monitor", setting), setting.period);
+    std::thread::sleep(Duration::from_secs(1));
+    let heard = record(seconds);
+    let waited = looped.finish();
+    Delays::between(&heard).mean() - waited
+}
+
+struct Parts {
+    network: f64,
+    microphone: f64,
+    speaker: f64,
+}
+
+fn of_engines(setting: Setting, seconds: u64) -> (Delays, Parts) {
+    let start = |device: System, seed| {
+        let devices: Box<dyn Device> = Box::new(device);
+        let engine = Engine::start(EngineConfig {
+            devices,
+            seed: [seed; 32],
+            ports: 30_000..40_000,
+            on_event: Box::new(|_| ()),
+        });
+        let engine = engine.unwrap();
+        let (stream, address) = engine.open(IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap();
+        (engine, stream, address)
+    };
+    let near = start(system("spk", "farmic.monitor", setting), 1);
+    let far = start(system("spk", "farmic.monitor", setting).without_microphone(), 2);
+    // Both have the same speaker, so one of them must hear nothing.
+    for (here, there, direction) in [(&near, &far, Direction::SendOnly), (&far, &near, Direction::RecvOnly)] {
+        let mut config = StreamConfig::new(there.2, Codec::Opus, 96);
+        config.send.ptime = setting.frame;
+        config.direction = direction;
+        here.0.configure(here.1, config);
+        here.0.set_live(here.1, true);
+    }
+    // The buffers find their levels.
+    std::thread::sleep(Duration::from_secs(6));
+    let heard = record(seconds);
+    let ms = |time: Duration| time.as_secs_f64() * 1_000.0;
+    let stats = near.0.stats(near.1).unwrap();
+    let network = stats.round_trip.map_or(0.0, ms) / 2.0;
+    let (ours, theirs) = (near.0.device().delay, far.0.device().delay);
+    drop((near, far));
+    (Delays::between(&heard), Parts { network, microphone: ms(ours.microphone), speaker: ms(theirs.speaker) })
+}
