@@ -66,8 +66,20 @@ fn measure(seconds: u64) {
     println!("Mouth to ear through real devices of a sound server without hardware, Opus 48 kHz, in ms.");
     println!("Ours is all but frame, look-ahead, network and device periods.\n");
     println!(
-        "{:>6} {:>5} | {:>7} {:>5} {:>7} {:>7} {:>7} {:>8} {:>7} | {:>5} {:>5} {:>5}",
-        "period", "frame", "devices", "frame", "ahead", "network", "mic", "jitter", "speaker", "ours", "mean", "p95"
+        "{:>6} {:>5} | {:>7} {:>5} {:>7} {:>7} {:>7} {:>7} {:>7} {:>5} | {:>5} {:>5} {:>5}",
+        "period",
+        "frame",
+        "devices",
+        "frame",
+        "ahead",
+        "network",
+        "mic",
+        "buffer",
+        "speaker",
+        "rest",
+        "ours",
+        "mean",
+        "p95"
     );
     for setting in
         [Setting { period: 10, frame: 20 }, Setting { period: 10, frame: 10 }, Setting { period: 5, frame: 10 }]
@@ -82,15 +94,15 @@ fn measure_one(setting: Setting, seconds: u64) {
     let devices = of_devices(setting, seconds.min(10));
     let (all, parts) = of_engines(setting, seconds);
     let known = devices + f64::from(setting.frame) + LOOK_AHEAD + parts.network;
-    // What is left over is the wait of packets for their tick, and whatever the buffer holds.
-    let jitter = all.mean() - known - parts.microphone - parts.speaker;
+    let rest = all.mean() - known - parts.microphone - parts.buffer - parts.speaker;
     println!(
-        "{:>6} {:>5} | {devices:>7.1} {:>5} {LOOK_AHEAD:>7} {:>7.2} {:>7.1} {jitter:>8.1} {:>7.1} | {:>5.1} {:>5.1} {:>5.1}",
+        "{:>6} {:>5} | {devices:>7.1} {:>5} {LOOK_AHEAD:>7} {:>7.2} {:>7.1} {:>7.1} {:>7.1} {rest:>5.1} | {:>5.1} {:>5.1} {:>5.1}",
         setting.period,
         setting.frame,
         setting.frame,
         parts.network,
         parts.microphone,
+        parts.buffer,
         parts.speaker,
         all.mean() - known,
         all.mean(),
@@ -129,6 +141,7 @@ fn of_devices(setting: Setting, seconds: u64) -> f64 {
 struct Parts {
     network: f64,
     microphone: f64,
+    buffer: f64,
     speaker: f64,
 }
 
@@ -160,8 +173,9 @@ fn of_engines(setting: Setting, seconds: u64) -> (Delays, Parts) {
     let heard = record(seconds);
     let ms = |time: Duration| time.as_secs_f64() * 1_000.0;
     let stats = near.0.stats(near.1).unwrap();
+    let buffer = far.0.stats(far.1).map_or(0.0, |stats| ms(stats.delay));
     let network = stats.round_trip.map_or(0.0, ms) / 2.0;
     let (ours, theirs) = (near.0.device().delay, far.0.device().delay);
     drop((near, far));
-    (Delays::between(&heard), Parts { network, microphone: ms(ours.microphone), speaker: ms(theirs.speaker) })
+    (Delays::between(&heard), Parts { network, microphone: ms(ours.microphone), buffer, speaker: ms(theirs.speaker) })
 }

@@ -19,7 +19,7 @@ pub const MAX_PAYLOAD: usize = 1_275;
 /// How long a packet of comfort noise sounds at least, in samples of its clock: 20 ms.
 const NOISE: u32 = 160;
 /// The encoder's complexity: what makes the best voice at 24 kbit/s; 10 changes nothing there.
-const COMPLEXITY: i32 = 9;
+pub(crate) const COMPLEXITY: u8 = 9;
 /// From this loss in percent on, deep redundancy is better than FEC; and how much of the past it holds, in 10 ms.
 const DEEP_LOSS: i32 = 10;
 const DEEP_PAST: i32 = 50;
@@ -69,7 +69,7 @@ impl Encoder {
             Codec::G722 => wave(WaveEncoder::G722(Box::new(g722::Encoder::new()))),
             Codec::Opus => {
                 let mut encoder = libopus::Encoder::new()?;
-                encoder.set_complexity(COMPLEXITY)?;
+                encoder.set_complexity(COMPLEXITY.into())?;
                 // Devices give 16 bits. Told of 24, Opus takes their rounding for voice above 8 kHz, and spends bits on it.
                 encoder.set_depth(16)?;
                 encoder.set_bitrate(config.opus_bitrate() as i32)?;

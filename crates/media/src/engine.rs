@@ -7,6 +7,7 @@
 //! ```
 
 mod desk;
+mod governor;
 mod hardware;
 mod health;
 mod recorder;

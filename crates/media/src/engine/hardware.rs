@@ -24,10 +24,10 @@ const LOOK_LEAST: Duration = Duration::from_millis(1);
 const LOOK_MOST: Duration = Duration::from_millis(5);
 /// Kept in the microphone's ring beyond what the steps of both devices need, in ms; from `MIC_MOST` above all that on, the
 /// ring is emptied to it.
-const MIC_MARGIN: f64 = 2.0;
+const MIC_MARGIN: f64 = 1.0;
 const MIC_MOST: f64 = 100.0;
 /// Kept in the playout ring beyond what the device takes at once, in ms.
-const SLACK: f64 = 3.0;
+const SLACK: f64 = 0.0;
 /// Devices that have just been opened are irregular: so many ticks long (1 s) a dry ring says nothing.
 const YOUNG: u32 = 200;
 /// Weight of the newest tick in a mean.
@@ -388,7 +388,7 @@ struct Spare {
 }
 
 impl Spare {
-    const STEP: f64 = 5.0;
+    const STEP: f64 = 2.0;
     const MOST: f64 = 60.0;
     /// Without trouble for so long, a millisecond less is tried.
     const CALM: Duration = Duration::from_secs(10);

@@ -11,6 +11,7 @@ use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token};
 
 use super::desk::Desk;
+use super::governor::Governor;
 use super::hardware::Hardware;
 use super::recorder::{Recorder, Recording};
 use super::{Command, Room, Snapshot};
@@ -47,6 +48,7 @@ pub(super) struct Media {
     mixer: Mixer,
     rooms: Vec<Room>,
     desk: Desk,
+    governor: Governor,
     /// A socket does not wake the thread.
     unheard: bool,
     #[cfg(feature = "voice")]
@@ -87,6 +89,7 @@ impl Media {
             mixer: Mixer::default(),
             rooms: Vec::new(),
             desk,
+            governor: Governor::default(),
             unheard: false,
             #[cfg(feature = "voice")]
             voice: None,
@@ -206,7 +209,8 @@ impl Media {
                 self.unheard = true;
             }
         }
-        let stream = Stream::new(now(), seed, id);
+        let mut stream = Stream::new(now(), seed, id);
+        stream.set_complexity(self.governor.complexity());
         self.legs.insert(id, Leg { stream, rtp, rtcp, live: false, part: Part::default(), recorder: None });
         // A room may have named it already.
         self.arrange();
@@ -273,45 +277,58 @@ impl Media {
     }
 
     /// Make voice until the speaker has enough; true when it still has not.
-    fn ticks(&mut self, now: Instant) -> bool {
-        for _ in 0..MAX_TICKS {
-            let Some(late) = self.hardware.wants(now) else { return false };
-            let at = self.tick_time(now, late);
-            let mut mouth = [0.0; TICK];
-            let mut ear = [0.0; TICK];
-            self.hardware.capture(&mut mouth);
-            self.desk.mouth(&mut mouth);
-            #[cfg(feature = "voice")]
-            if let Some(voice) = &mut self.voice {
-                voice.capture(&mut mouth, self.hardware.delay());
-            }
-            for leg in self.legs.values_mut() {
-                leg.stream.playout(at, &mut leg.part.said);
-            }
-            self.mixer.begin();
-            for leg in self.legs.values_mut() {
-                self.mixer.add(&mut leg.part);
-            }
-            for (id, leg) in &mut self.legs {
-                if self.mixer.take(&mut leg.part, &mouth) {
-                    (self.on_event)(Event::Played { stream: *id });
-                }
-                leg.stream.capture(now, &leg.part.heard);
-                if let Some(recorder) = &mut leg.recorder {
-                    recorder.record(&leg.part.heard, &leg.part.said);
-                    if recorder.is_over() {
-                        leg.recorder = None;
-                    }
-                }
-            }
-            self.mixer.finish(&mut ear);
-            self.desk.ear(&mut ear);
-            #[cfg(feature = "voice")]
-            if let Some(voice) = &mut self.voice {
-                voice.play(&ear);
-            }
-            self.hardware.play(&ear);
+    fn ticks(&mut self, began: Instant) -> bool {
+        let mut ticks = 0;
+        while ticks < MAX_TICKS && self.tick(began) {
+            ticks += 1;
         }
+        let made = Duration::from_micros(ticks as u64 * TICK_TIME as u64);
+        if ticks > 0 && self.governor.note(made, now().saturating_duration_since(began)) {
+            let complexity = self.governor.complexity();
+            tracing::info!(complexity, "the machine's load changes how much work encoding is");
+            self.legs.values_mut().for_each(|leg| leg.stream.set_complexity(complexity));
+        }
+        ticks == MAX_TICKS
+    }
+
+    /// Make a tick of voice if the speaker wants one.
+    fn tick(&mut self, now: Instant) -> bool {
+        let Some(late) = self.hardware.wants(now) else { return false };
+        let at = self.tick_time(now, late);
+        let mut mouth = [0.0; TICK];
+        let mut ear = [0.0; TICK];
+        self.hardware.capture(&mut mouth);
+        self.desk.mouth(&mut mouth);
+        #[cfg(feature = "voice")]
+        if let Some(voice) = &mut self.voice {
+            voice.capture(&mut mouth, self.hardware.delay());
+        }
+        for leg in self.legs.values_mut() {
+            leg.stream.playout(at, &mut leg.part.said);
+        }
+        self.mixer.begin();
+        for leg in self.legs.values_mut() {
+            self.mixer.add(&mut leg.part);
+        }
+        for (id, leg) in &mut self.legs {
+            if self.mixer.take(&mut leg.part, &mouth) {
+                (self.on_event)(Event::Played { stream: *id });
+            }
+            leg.stream.capture(now, &leg.part.heard);
+            if let Some(recorder) = &mut leg.recorder {
+                recorder.record(&leg.part.heard, &leg.part.said);
+                if recorder.is_over() {
+                    leg.recorder = None;
+                }
+            }
+        }
+        self.mixer.finish(&mut ear);
+        self.desk.ear(&mut ear);
+        #[cfg(feature = "voice")]
+        if let Some(voice) = &mut self.voice {
+            voice.play(&ear);
+        }
+        self.hardware.play(&ear);
         true
     }
 
