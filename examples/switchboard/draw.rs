@@ -13,6 +13,8 @@ const KEYS: &str = "d dial  ⏎ answer  x hang up  h hold  m mute  p park  u tak
     j join  v split  s swap  0-9*# keys  q quit";
 /// The quietest sound that the meter shows, in dBov.
 const FLOOR: f32 = -60.0;
+/// A voice at the microphone is at least this loud, in dBov.
+const SPEAKING: f32 = -40.0;
 const METER: usize = 8;
 /// From when on a parked call is about to ring back.
 const SOON: Duration = Duration::from_secs(60);
@@ -122,7 +124,8 @@ fn meter(level: Option<f32>) -> String {
 fn remarks(call: &CallState) -> String {
     let mut words = Vec::new();
     if call.muted {
-        words.push("muted".to_owned());
+        let speaks = call.quality.microphone.is_some_and(|level| level > SPEAKING);
+        words.push(if speaks { "muted: nobody hears you" } else { "muted" }.to_owned());
     }
     if let Some(customer) = call.consultation_for {
         words.push(format!("for call {customer}"));

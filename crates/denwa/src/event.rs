@@ -264,6 +264,9 @@ pub struct Quality {
     pub level_out: Option<f32>,
     /// How loud the other side is, in dBov; `None` in silence.
     pub level_in: Option<f32>,
+    /// How loud it is at our microphone, in dBov, muted or on hold all the same: whoever speaks into a muted microphone may be
+    /// told so. `None` in silence.
+    pub microphone: Option<f32>,
     /// Estimated mean opinion score, 1.0 (bad) to 4.5 (excellent), ITU-T G.107 shortened; `None` before any packet.
     pub mos: Option<f32>,
 }

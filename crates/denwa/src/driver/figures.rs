@@ -103,6 +103,7 @@ impl Driver {
             round_trip: stats.round_trip,
             level_out: stats.level_out,
             level_in: stats.level_in,
+            microphone: self.engine.device().microphone,
             mos: stats.mos,
         };
         let before = self.board.with_call(CallId(leg), |call| std::mem::replace(&mut call.quality, quality));

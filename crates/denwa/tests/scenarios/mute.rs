@@ -14,6 +14,9 @@ async fn mute() {
     until(&mut a_events, out.id(), CallChange::Muted(true)).await;
     assert!(out.state().unwrap().muted);
     tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    let quality = out.state().unwrap().quality;
+    assert!(quality.microphone.is_some_and(|level| level > -40.0), "who speaks can be told: {quality:?}");
+    assert_eq!(quality.level_out, None, "and is not heard");
     assert!(!back.state().unwrap().remote_held);
     within("unmuting", out.unmute()).await.unwrap();
     assert!(!out.state().unwrap().muted);
