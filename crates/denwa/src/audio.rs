@@ -1,4 +1,5 @@
 //! Where sound comes from and goes to.
+use std::time::Duration;
 use crate::error::Error;
 use media::{Device, Engine, EngineConfig};
 use std::fmt;
@@ -50,6 +51,9 @@ pub struct Devices {
     pub microphone: Option<String>,
     /// Where it rings; where calls are heard if none is named.
     pub ringer: Option<String>,
+    /// How much sound speaker and microphone move at once, 2 to 100 ms; 10 if nothing is said. Shorter is less delay and more
+    /// work; what refuses it gives what it likes.
+    pub period: Option<Duration>,
 }
 
 impl Devices {
@@ -74,9 +78,17 @@ impl Devices {
         self
     }
 
+    /// They move so much sound at once.
+    #[must_use]
+    pub fn period(mut self, period: Duration) -> Self {
+        self.period = Some(period);
+        self
+    }
+
     /// For calls.
     pub(crate) fn system(&self) -> media::System {
         let system = self.speaker.iter().fold(media::System::new(), |system, id| system.speaker(id));
+        let system = self.period.into_iter().fold(system, media::System::period);
         self.microphone.iter().fold(system, |system, id| system.microphone(id))
     }
 }

@@ -30,6 +30,7 @@ pub struct PhoneBuilder {
     pub(crate) bind: Vec<SocketAddr>,
     pub(crate) user_agent: String,
     pub(crate) codecs: Vec<Codec>,
+    pub(crate) packet_time: Duration,
     pub(crate) max_calls: usize,
     pub(crate) t1: Duration,
     pub(crate) seed: Option<[u8; 32]>,
@@ -51,6 +52,7 @@ impl Phone {
             bind: Vec::new(),
             user_agent: concat!("denwa/", env!("CARGO_PKG_VERSION")).to_owned(),
             codecs: Codec::USUAL.to_vec(),
+            packet_time: Duration::from_millis(20),
             max_calls: DEFAULT_MAX_CALLS,
             t1: Duration::from_millis(500),
             seed: None,
@@ -88,6 +90,15 @@ impl PhoneBuilder {
     /// The codecs to offer and accept, best first. An empty list means the usual ones: Opus, PCMU, PCMA.
     pub fn codecs(mut self, codecs: &[Codec]) -> Self {
         self.codecs = if codecs.is_empty() { Codec::USUAL.to_vec() } else { codecs.to_vec() };
+        self
+    }
+
+    /// How much sound a packet shall have (`a=ptime`, RFC 8866 §6.4): 10 to 60 ms, 20 unless told otherwise. It is asked of the
+    /// other side, and used to it unless it asks for something else. With 10 ms everybody is heard 10 ms sooner, for twice
+    /// the packets; see also [`Devices::period`](crate::Devices::period).
+    pub fn packet_time(mut self, time: Duration) -> Self {
+        let tens = (time.as_millis() / 10).clamp(1, 6) as u64;
+        self.packet_time = Duration::from_millis(tens * 10);
         self
     }
 

@@ -81,6 +81,7 @@ pub(crate) struct Driver {
     waiting: Waiting,
     stopping: Option<Stopping>,
     codecs: Vec<Codec>,
+    packet_time: Duration,
     max_calls: usize,
     /// Incoming calls that the program was told of: an end is told only of what was seen.
     announced: BTreeSet<CallId>,
@@ -174,6 +175,7 @@ impl Driver {
             waiting: Waiting::default(),
             stopping: None,
             codecs: settings.codecs,
+            packet_time: settings.packet_time,
             max_calls: settings.max_calls,
             announced: BTreeSet::new(),
             profiles: BTreeMap::new(),

@@ -241,6 +241,7 @@ pub fn accept(ours: &SessionDescription, answer: &SessionDescription) -> Result<
         send_noise: send_noise.filter(|_| send.codec.clock_rate() == NOISE_RATE),
         receive_noise,
         receive: offered.iter().filter_map(self::voice).collect(),
+        ptime: ptime(answer, theirs, send.codec, milliseconds(mine, "ptime")),
         ..peer(answer, theirs, send, RtcpTerms::read(mine))?
     };
     agreed.direction = agreed.direction.and(ours.direction(mine));
@@ -277,6 +278,7 @@ fn answer_stream(
         receive_events: events(&chosen),
         send_noise,
         receive_noise: noise(&chosen),
+        ptime: ptime(offer, theirs, send.codec, Some(local.ptime.as_millis() as u64)),
         ..peer(offer, theirs, send, terms)?
     };
     agreed.direction = agreed.direction.and(direction);
@@ -306,24 +308,31 @@ fn peer(description: &SessionDescription, media: &Media, send: Voice, ours: Rtcp
         send_noise: None,
         receive_noise: None,
         direction: theirs.mirrored(),
-        ptime: ptime(description, media, send.codec),
+        ptime: DEFAULT_PTIME,
         remote_hold: !theirs.receives(),
     })
 }
 
-/// The packet time to send: what the peer likes (RFC 8866 §6.4), within its `maxptime` and the codec's frames.
-fn ptime(description: &SessionDescription, media: &Media, codec: Codec) -> Duration {
-    let value = |name| media.lines.value(name).or_else(|| description.lines.value(name));
-    // Some write 20.0.
-    let read =
-        |name| value(name).and_then(|text| text.split('.').next()?.trim().parse::<u64>().ok()).filter(|n| *n > 0);
-    let wanted = read("ptime").unwrap_or(DEFAULT_PTIME.as_millis() as u64);
+/// The packet time to send: what the peer likes (RFC 8866 §6.4), else what we do, in ms; within its `maxptime` and the codec's
+/// frames.
+fn ptime(description: &SessionDescription, media: &Media, codec: Codec, ours: Option<u64>) -> Duration {
+    let read = |name| milliseconds(media, name).or_else(|| parsed(description.lines.value(name)?));
+    let wanted = read("ptime").or(ours).unwrap_or(DEFAULT_PTIME.as_millis() as u64);
     let wanted = wanted.min(read("maxptime").unwrap_or(u64::MAX)).clamp(10, 60);
     Duration::from_millis(match codec {
         // RFC 7587 §4.2: a packet is one frame of 10, 20, 40 or 60 ms here.
         Codec::Opus => [60, 40, 20].into_iter().find(|frame| *frame <= wanted).unwrap_or(10),
         Codec::G722 | Codec::Pcmu | Codec::Pcma => wanted / 10 * 10,
     })
+}
+
+fn milliseconds(media: &Media, name: &str) -> Option<u64> {
+    parsed(media.lines.value(name)?)
+}
+
+/// Some write 20.0.
+fn parsed(text: &str) -> Option<u64> {
+    text.split('.').next()?.trim().parse().ok().filter(|number| *number > 0)
 }
 
 /// Our own audio stream.

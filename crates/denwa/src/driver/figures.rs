@@ -25,6 +25,7 @@ impl Driver {
         })?;
         let mut local = Local::new(rtp);
         local.codecs = self.codecs.clone();
+        local.ptime = self.packet_time;
         self.figures_due.get_or_insert(now + EVERY);
         self.sockets.streams.set_idle(None);
         Ok((stream, local))

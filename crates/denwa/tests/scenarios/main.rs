@@ -21,6 +21,7 @@ mod last_handle_dropped;
 mod mute;
 mod negotiated_sound;
 mod no_common_codec;
+mod packet_time;
 mod park;
 mod register;
 mod several;

@@ -227,6 +227,22 @@ fn packet_time_is_the_peers_within_reason() {
 }
 
 #[test]
+fn who_does_not_care_gets_the_packet_time_that_we_like() {
+    let local = Local { ptime: Duration::from_millis(10), ..phone() };
+    let careless = "m=audio 9000 RTP/AVP 96\na=rtpmap:96 opus/48000/2\n";
+    let ten = Duration::from_millis(10);
+    assert_eq!(answered(&local, careless).unwrap().1.ptime, ten);
+    let ours = offer(&local, Direction::SendRecv, &fresh());
+    let theirs = |lines: &str| {
+        let (theirs, _) = answered(&phone(), &format!("{careless}{lines}")).unwrap();
+        let text = theirs.to_string().replace("a=ptime:20\r\n", lines);
+        accept(&ours, &text.parse().unwrap()).unwrap().ptime
+    };
+    assert_eq!(theirs(""), ten);
+    assert_eq!(theirs("a=ptime:40\r\n"), Duration::from_millis(40));
+}
+
+#[test]
 fn feedback_profile_is_answered_in_kind() {
     let (ours, _) = answered(&phone(), "m=audio 9000 RTP/AVPF 0\na=rtcp-fb:* trr-int 5000\n").unwrap();
     assert_eq!(ours.media[0].proto, "RTP/AVPF");
