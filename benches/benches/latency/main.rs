@@ -168,8 +168,8 @@ fn of_engines(setting: Setting, seconds: u64) -> (Delays, Parts) {
         here.0.configure(here.1, config);
         here.0.set_live(here.1, true);
     }
-    // The buffers find their levels.
-    std::thread::sleep(Duration::from_secs(6));
+    // The rings give up, a millisecond every five seconds, what they keep for a start.
+    std::thread::sleep(Duration::from_secs(30));
     let heard = record(seconds);
     let ms = |time: Duration| time.as_secs_f64() * 1_000.0;
     let stats = near.0.stats(near.1).unwrap();

@@ -26,8 +26,6 @@ const LOOK_MOST: Duration = Duration::from_millis(5);
 /// ring is emptied to it.
 const MIC_MARGIN: f64 = 1.0;
 const MIC_MOST: f64 = 100.0;
-/// Kept in the playout ring beyond what the device takes at once, in ms.
-const SLACK: f64 = 0.0;
 /// Devices that have just been opened are irregular: so many ticks long (1 s) a dry ring says nothing.
 const YOUNG: u32 = 200;
 /// Weight of the newest tick in a mean.
@@ -273,7 +271,7 @@ impl Running {
 
     /// The level of the playout ring below which a tick is made, in its samples.
     fn wanted(&self) -> usize {
-        let spare = (SLACK + self.slack.ms) * f64::from(self.line.playout_rate) / 1_000.0;
+        let spare = self.slack.ms * f64::from(self.line.playout_rate) / 1_000.0;
         self.pull_samples() + spare as usize
     }
 
@@ -380,27 +378,37 @@ impl Step {
     }
 }
 
-/// What is kept in a ring beyond the usual, in ms: more after each time that it ran dry, and slowly less again.
-#[derive(Debug, Default)]
+/// What is kept in a ring beyond the usual, in ms: at first, and more after each time that it ran dry; and slowly less,
+/// slower after each time.
+#[derive(Debug)]
 struct Spare {
     ms: f64,
     since: Option<Instant>,
+    /// Without trouble for so long, a millisecond less is tried.
+    calm: Duration,
+}
+
+impl Default for Spare {
+    fn default() -> Spare {
+        Spare { ms: Spare::STEP, since: None, calm: Spare::CALM }
+    }
 }
 
 impl Spare {
-    const STEP: f64 = 2.0;
+    const STEP: f64 = 5.0;
     const MOST: f64 = 60.0;
-    /// Without trouble for so long, a millisecond less is tried.
-    const CALM: Duration = Duration::from_secs(10);
+    const CALM: Duration = Duration::from_secs(5);
+    const MOST_CALM: Duration = Duration::from_secs(320);
 
     fn more(&mut self) {
         self.ms = (self.ms + Spare::STEP).min(Spare::MOST);
+        self.calm = (self.calm * 2).min(Spare::MOST_CALM);
         self.since = None;
     }
 
     fn less(&mut self, now: Instant) {
         let since = *self.since.get_or_insert(now);
-        if self.ms > 0.0 && now.saturating_duration_since(since) >= Spare::CALM {
+        if self.ms > 0.0 && now.saturating_duration_since(since) >= self.calm {
             self.ms = (self.ms - 1.0).max(0.0);
             self.since = Some(now);
         }

@@ -122,7 +122,7 @@ fn an_hour_with_a_slow_microphone_does_not_click() {
 fn an_hour(ppm: f64) {
     let mut world = World::new(ppm);
     // The rings find their levels.
-    world.run(Duration::from_secs(20), &mut Seen::default());
+    world.run(Duration::from_secs(60), &mut Seen::default());
     let mut seen = Seen::default();
     world.run(Duration::from_secs(3_600), &mut seen);
     assert_eq!(seen.samples, 3_600 * 48_000);
