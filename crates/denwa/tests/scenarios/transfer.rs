@@ -40,6 +40,19 @@ async fn attended() {
     trio.handed_over(&call).await;
 }
 
+/// The agent goes on at another desk, as the same user.
+#[tokio::test]
+async fn to_another_phone_of_the_same_user() {
+    let mut trio = Trio::new().await;
+    let mut desk = party("1002", &trio.server, |account| account).await;
+    let second = trio.ours.consult(trio.uri("1002")).await.unwrap();
+    let call = within("the ACK", incoming(&mut desk.events).await.answer()).await.unwrap();
+    within("the answer", second.answered()).await.unwrap();
+    within("the transfer", trio.ours.transfer_to(&second)).await.unwrap();
+    assert_eq!((ended(&trio.ours).await, ended(&second).await), (EndReason::Transferred, EndReason::Transferred));
+    trio.handed_over(&call).await;
+}
+
 #[tokio::test]
 async fn while_the_target_rings() {
     let mut trio = Trio::new().await;
