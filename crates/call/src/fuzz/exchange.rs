@@ -428,9 +428,7 @@ impl World {
     fn calm(&mut self, time: Duration) {
         let mut messages = 0;
         let until = self.now + time;
-        while self.now < until {
-            self.now += Duration::from_secs(5);
-            self.time();
+        loop {
             while self.lines.iter().any(|line| !line.to_phone.is_empty() || !line.to_exchange.is_empty()) {
                 // Luck 7: what is asked for now succeeds.
                 self.deliver(messages, true, 7);
@@ -438,6 +436,12 @@ impl World {
                 messages += 1;
                 assert!(messages < MAX_MESSAGES, "they come to rest");
             }
+            if self.now == until {
+                return;
+            }
+            let due = self.phones.iter().filter_map(|phone| Some(phone.switch.poll_timeout()?.0)).min();
+            self.now = due.unwrap_or(until).clamp(self.now, until);
+            self.time();
         }
     }
 }

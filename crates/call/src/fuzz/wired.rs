@@ -191,15 +191,20 @@ impl World {
     /// All pauses end, all messages arrive: then both sides of every call see the same.
     fn settle(&mut self) {
         let mut messages = 0;
-        for _ in 0..40 {
-            self.now += Duration::from_millis(500);
-            self.time();
+        let until = self.now + Duration::from_secs(20);
+        loop {
             while let Some((index, who)) = self.waiting() {
                 self.deliver(index, who);
                 self.check();
                 messages += 1;
                 assert!(messages < MAX_MESSAGES, "they come to rest");
             }
+            if self.now == until {
+                break;
+            }
+            let due = self.phones.iter().filter_map(|phone| Some(phone.switch.poll_timeout()?.0)).min();
+            self.now = due.unwrap_or(until).clamp(self.now, until);
+            self.time();
         }
         for call in &self.calls {
             let view = |who: usize| call.legs[who].and_then(|leg| self.phones[who].switch.leg(leg));
