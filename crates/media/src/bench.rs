@@ -1,5 +1,6 @@
 //! The mixer by itself, for benches and tests: a device is not needed to know what mixing costs.
 
+use crate::codec::RATE;
 use crate::mixer::{Mixer, Part, TICK, Voice};
 
 /// A room of so many streams and the user.
@@ -11,22 +12,32 @@ pub struct Conference {
 }
 
 impl Conference {
-    /// With `streams`, which all speak.
+    /// With `streams` at 48 kHz, which all speak, and the user.
     pub fn new(streams: usize) -> Conference {
-        let mut mixer = Mixer::default();
-        let place = mixer.place([].into_iter(), true, &mut Vec::new());
-        let mut parts: Vec<_> = (0..streams).map(|_| Part::default()).collect();
-        parts.iter_mut().for_each(|part| part.move_to(place));
-        Conference { mixer, parts, ear: [0.0; TICK] }
+        Conference::of(&vec![RATE; streams], true)
     }
 
-    /// Ten milliseconds: everybody says what `say` makes of his number, and hears what the others do.
-    pub fn tick(&mut self, mouth: &Voice, mut say: impl FnMut(usize, &mut Voice)) -> &Voice {
+    /// With a stream for each of `rates` (8000, 16000 or 48000), and the user or not.
+    pub fn of(rates: &[u32], user: bool) -> Conference {
+        let mut mixer = Mixer::default();
+        let place = mixer.place([].into_iter(), user, &mut Vec::new());
+        let part = |rate: &u32| {
+            let mut part = Part::default();
+            part.set_rate(*rate);
+            part.move_to(place);
+            part
+        };
+        Conference { mixer, parts: rates.iter().map(part).collect(), ear: [0.0; TICK] }
+    }
+
+    /// A tick: everybody says what `say` makes of his number, at his rate, and hears what the others do.
+    pub fn tick(&mut self, mouth: &Voice, mut say: impl FnMut(usize, &mut [f32])) -> &Voice {
         self.mixer.begin();
         for (number, part) in self.parts.iter_mut().enumerate() {
-            say(number, &mut part.said);
+            say(number, part.said_mut());
             self.mixer.add(part);
         }
+        self.mixer.mix();
         for part in &mut self.parts {
             self.mixer.take(part, mouth);
         }
@@ -35,7 +46,7 @@ impl Conference {
     }
 
     /// What a stream's peer hears.
-    pub fn heard(&self, stream: usize) -> &Voice {
-        &self.parts[stream].heard
+    pub fn heard(&self, stream: usize) -> &[f32] {
+        self.parts[stream].heard()
     }
 }

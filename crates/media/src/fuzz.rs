@@ -25,7 +25,7 @@ fn rtp_to(data: &[u8], all: bool) {
         stream.handle_rtp(now, peer(), datagram);
         now += Duration::from_millis(u64::from(*step));
         for _ in 0..step / 10 {
-            let mut voice = [0.0; 480];
+            let mut voice = vec![0.0; stream.rate() as usize / 100];
             stream.playout(now, &mut voice);
             assert!(voice.iter().all(|sample| sample.is_finite()));
             stream.capture(now, &voice);

@@ -36,13 +36,14 @@ impl World {
         for _ in 0..ticks {
             self.mixer.begin();
             for (part, level) in self.parts.iter_mut().zip(&self.levels) {
-                part.said = [*level; TICK];
+                part.said_mut().fill(*level);
                 self.mixer.add(part);
             }
+            self.mixer.mix();
             let mut ear = [9.0; TICK];
             for (part, heard) in self.parts.iter_mut().zip(&mut self.heard) {
                 self.played += usize::from(self.mixer.take(part, &[self.mouth; TICK]));
-                heard.extend(part.heard);
+                heard.extend(part.heard());
             }
             self.mixer.finish(&mut ear);
             self.ear.extend(ear);
