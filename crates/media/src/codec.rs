@@ -318,8 +318,7 @@ impl Decoder {
                 deep.sequence = sequence;
                 deep.reach = deep.dred.read(later, before).unwrap_or(0);
             }
-            deep.reach >= before
-                && append(out, samples, |out| decoder.decode_dred(&deep.dred, before, out).is_ok())
+            deep.reach >= before && append(out, samples, |out| decoder.decode_dred(&deep.dred, before, out).is_ok())
         })
     }
 

@@ -206,6 +206,11 @@ impl Mixer {
         {
             room.layers[layer].let_go(said);
         }
+        if part.room != part.wanted
+            && let Some(room) = part.wanted.and_then(|place| self.rooms.get_mut(place.0))
+        {
+            room.layers[part.layer].coming = true;
+        }
         let stays = part.room.is_some() && part.room == part.wanted;
         let ramp = Ramp::new(part.share, if stays { 1.0 } else { 0.0 });
         let Some(room) = part.room.and_then(|place| self.rooms.get_mut(place.0)) else { return };

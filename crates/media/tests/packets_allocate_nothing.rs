@@ -35,7 +35,11 @@ impl Call {
             stream.configure(now, StreamConfig { hear_tones: true, ..config }).unwrap();
             stream
         };
-        Call { now, sides: [side(0), side(1)], conference: Conference::new(4), tick: 0 }
+        // Two streams of one rate, and one of each other: a room that has something to convert.
+        let sides = [side(0), side(1)];
+        let rate = sides[0].rate();
+        let conference = Conference::of(&[rate, rate, 8_000, 48_000], true);
+        Call { now, sides, conference, tick: 0 }
     }
 
     /// A second, whose every twentieth packet is lost; reports are left out, which come every few seconds.
@@ -53,7 +57,8 @@ impl Call {
                 *sample = 0.3 * ((self.tick * 480 + n) as f32 * 0.05).sin() * ((self.tick as f32) * 0.1).sin();
             }
             for side in 0..2 {
-                self.sides[side].capture(self.now, &voice);
+                let tick = self.sides[side].rate() as usize / 100;
+                self.sides[side].capture(self.now, &voice[..tick]);
                 while let Some(transmit) = self.sides[side].poll_transmit() {
                     if transmit.channel == Channel::Rtp && !self.tick.is_multiple_of(40) {
                         self.sides[1 - side].handle_rtp(self.now, address(side as u8), &transmit.bytes);

@@ -32,6 +32,8 @@ pub(super) const fn samples(layer: usize) -> usize {
 #[derive(Debug)]
 pub(super) struct Room {
     pub(super) user: bool,
+    /// The user was there in the last tick: filters have begun to hear, and the ear may.
+    settled: bool,
     pub(super) layers: [Layer; LAYERS],
     /// How much of it goes to the ear in this tick, and whether there is anything.
     pub(super) ear: Ramp,
@@ -44,6 +46,7 @@ impl Room {
     pub(super) fn new() -> Room {
         Room {
             user: false,
+            settled: false,
             layers: std::array::from_fn(Layer::new),
             ear: Ramp::new(0.0, 0.0),
             sounds: false,
@@ -58,7 +61,7 @@ impl Room {
 
     pub(super) fn begin(&mut self) {
         for layer in &mut self.layers {
-            (layer.used, layer.has_mouth) = (false, false);
+            (layer.used, layer.coming, layer.has_mouth) = (false, false, false);
             layer.up.begin();
             layer.down.begin();
         }
@@ -66,26 +69,30 @@ impl Room {
 
     /// All members have spoken: let the layers hear each other.
     pub(super) fn mix(&mut self) {
-        self.ear = Ramp::new(self.ear.to, if self.user { 1.0 } else { 0.0 });
-        let members = self.layers.iter().filter(|layer| layer.used).count();
+        let settled = std::mem::replace(&mut self.settled, self.user);
+        self.ear = Ramp::new(self.ear.to, if self.user && settled { 1.0 } else { 0.0 });
+        let hears = self.user || !self.ear.is_none();
+        let members = self.layers.iter().filter(|layer| layer.has_members()).count();
         let [full, low @ ..] = &mut self.layers;
         self.sounds = full.used;
-        if low.iter().all(|layer| !layer.used && !layer.up.ran && !layer.down.ran) {
+        if low.iter().all(|layer| !layer.has_members() && !layer.up.ran && !layer.down.ran) {
             return;
         }
         if !full.used {
             full.sum.fill(0.0);
         }
         for layer in low.iter_mut() {
-            let wanted = layer.used && (members > 1 || !self.ear.is_none());
-            layer.raised = layer.up.run(wanted, &layer.sum);
+            layer.raised = layer.up.run(layer.used && (members > 1 || hears), &layer.sum);
             self.sounds |= layer.raised;
         }
         for index in 0..low.len() {
-            let elsewhere = || low.iter().enumerate().filter(|(other, _)| *other != index);
-            let wanted = low[index].used && (full.used || elsewhere().any(|(_, layer)| layer.used || layer.raised));
-            self.others.copy_from_slice(&full.sum);
-            elsewhere().filter(|(_, layer)| layer.raised).for_each(|(_, layer)| add(&mut self.others, &layer.up.out));
+            let elsewhere = || low.iter().enumerate().filter(|(other, _)| *other != index).map(|(_, layer)| layer);
+            let sounds = full.used || elsewhere().any(|layer| layer.raised);
+            let wanted = sounds && low[index].has_members();
+            if wanted {
+                self.others.copy_from_slice(&full.sum);
+                elsewhere().filter(|layer| layer.raised).for_each(|layer| add(&mut self.others, &layer.up.out));
+            }
             low[index].lowered = low[index].down.run(wanted, &self.others);
         }
         for layer in low {
@@ -104,6 +111,8 @@ impl Room {
 pub(super) struct Layer {
     /// Somebody is in it this tick.
     pub(super) used: bool,
+    /// Somebody will be in the next one: filters begin to hear before he does.
+    pub(super) coming: bool,
     /// What its members say, and from [`Room::mix`] on what they hear of the others as well.
     pub(super) sum: Box<[f32]>,
     /// The sum and the mouth, once somebody wants both this tick.
@@ -120,6 +129,7 @@ impl Layer {
     fn new(layer: usize) -> Layer {
         Layer {
             used: false,
+            coming: false,
             sum: vec![0.0; samples(layer)].into(),
             with_mouth: vec![0.0; samples(layer)].into(),
             has_mouth: false,
@@ -128,6 +138,10 @@ impl Layer {
             raised: false,
             lowered: false,
         }
+    }
+
+    fn has_members(&self) -> bool {
+        self.used || self.coming
     }
 
     pub(super) fn add(&mut self, voice: &[f32]) {
