@@ -386,6 +386,17 @@ fn append(out: &mut Vec<f32>, samples: usize, fill: impl FnOnce(&mut [f32]) -> b
     filled
 }
 
+/// How long so many samples are, in µs.
+pub(crate) fn micros(samples: i64, rate: u32) -> i64 {
+    // A division by a number known beforehand is a multiplication, and this is asked many times a tick.
+    match rate {
+        8_000 => samples * 125,
+        16_000 => samples * 125 / 2,
+        48_000 => samples * 125 / 6,
+        _ => samples * 1_000_000 / i64::from(rate.max(1)),
+    }
+}
+
 fn narrow(sample: i16) -> f32 {
     f32::from(sample) / 32_768.0
 }

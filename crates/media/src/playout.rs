@@ -13,6 +13,7 @@
 use crate::codec::{self, Decoder, RATE};
 use crate::config::Codec;
 use crate::jitter::{DelayPolicy, Held, Inserted, Jitter, Next};
+use crate::power::mean_square;
 use crate::resample;
 use crate::stretch::Lengths;
 
@@ -515,7 +516,7 @@ impl Level {
         if voice.is_empty() {
             return;
         }
-        self.last = voice.iter().map(|sample| sample * sample).sum::<f32>() / voice.len() as f32;
+        self.last = mean_square(voice);
         self.voice = self.last.max(self.voice * 0.998);
         self.noise = self.last.min(self.noise * 1.01 + 1e-10);
     }
@@ -587,7 +588,7 @@ impl Rate {
     }
 
     fn micros(self, samples: i64) -> i64 {
-        samples * 1_000_000 / i64::from(self.hertz)
+        codec::micros(samples, self.hertz)
     }
 
     fn samples(self, micros: i64) -> usize {

@@ -2,6 +2,7 @@
 //! neighbour.
 
 use crate::codec::RATE;
+use crate::power::{dot, mean_square};
 
 /// Lengths in samples, at the rate of the voice.
 #[derive(Debug, Clone, Copy)]
@@ -100,7 +101,7 @@ impl Lengths {
     fn find(&self, voice: &[f32], likeness: f32) -> Option<usize> {
         let voice = voice.get(..self.enough)?;
         let (period, alike) = self.best(voice);
-        let power = voice.iter().map(|sample| sample * sample).sum::<f32>() / self.enough as f32;
+        let power = mean_square(voice);
         (alike >= likeness || power < QUIET).then_some(period)
     }
 
@@ -121,11 +122,11 @@ impl Lengths {
 
 /// The lag with the highest normalised correlation, and that.
 fn peak(voice: &[f32], lags: std::ops::RangeInclusive<usize>, overlap: usize) -> (usize, f32) {
-    let energy = |from: usize| voice[from..from + overlap].iter().map(|sample| sample * sample).sum::<f32>();
+    let energy = |from: usize| dot(&voice[from..from + overlap], &voice[from..from + overlap]);
     let first = energy(0);
     let mut best = (*lags.start(), f32::MIN);
     for lag in lags {
-        let product: f32 = voice[..overlap].iter().zip(&voice[lag..]).map(|(a, b)| a * b).sum();
+        let product = dot(&voice[..overlap], &voice[lag..]);
         let alike = product / (first * energy(lag)).sqrt().max(1e-9);
         if alike > best.1 {
             best = (lag, alike);

@@ -30,30 +30,31 @@ pub(super) static ALAW: [f32; 256] = {
     table
 };
 
-/// Samples have 16 bits here; this is the largest.
-const FULL: f32 = 32_767.0;
+/// One step of 16 bits, full scale being 1.
+const STEP: f32 = 1.0 / 32_768.0;
 /// What µ-law clips at, and adds so that each of its segments is an octave from 128 on.
-const CLIP: f32 = 32_635.0;
-const BIAS: f32 = 132.0;
+const CLIP: f32 = 32_635.0 * STEP;
+const BIAS: f32 = 132.0 * STEP;
 /// Bits of a float's mantissa below the four of a step.
 const BELOW: u32 = 19;
-/// Exponent of an octave that begins at 128, above those four bits.
-const OCTAVE: u32 = (127 + 7) << 4;
+/// Exponent of the octave that begins at 128, above those four bits.
+const OCTAVE: u32 = (127 + 7 - 15) << 4;
 
 /// The µ-law byte nearest to a sample of -1 to 1.
 pub(super) fn to_ulaw(sample: f32) -> u8 {
-    let magnitude = sample.abs() * FULL;
-    let magnitude = if magnitude > CLIP { CLIP } else { magnitude } + BIAS;
-    let code = (magnitude.to_bits() >> BELOW).wrapping_sub(OCTAVE);
-    !(code | sign(sample)) as u8
+    let magnitude = sample.abs();
+    let magnitude = if magnitude < CLIP { magnitude } else { CLIP } + BIAS;
+    // All bits are turned round, which is to take them from 255.
+    (0xff + OCTAVE).wrapping_sub(magnitude.to_bits() >> BELOW).wrapping_sub(sign(sample)) as u8
 }
 
 /// The A-law byte nearest to a sample of -1 to 1.
 pub(super) fn to_alaw(sample: f32) -> u8 {
-    let magnitude = sample.abs() * FULL;
-    let magnitude = if magnitude > FULL { FULL } else { magnitude };
+    const FIRST: f32 = 256.0 * STEP;
+    let magnitude = sample.abs();
+    let magnitude = if magnitude < 1.0 - STEP { magnitude } else { 1.0 - STEP };
     // The lowest segment is as fine as the one above it: it is taken for that one, and its number taken off again.
-    let (magnitude, first) = if magnitude < 256.0 { (magnitude + 256.0, OCTAVE + 16) } else { (magnitude, OCTAVE) };
+    let (magnitude, first) = if magnitude < FIRST { (magnitude + FIRST, OCTAVE + 16) } else { (magnitude, OCTAVE) };
     let code = (magnitude.to_bits() >> BELOW).wrapping_sub(first);
     ((code | sign(sample)) ^ 0xd5) as u8
 }

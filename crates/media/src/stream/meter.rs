@@ -1,5 +1,7 @@
 //! How loud something is, for the eye.
 
+use crate::power::mean_square;
+
 /// Of the new loudness this share counts in each frame of 10 ms: a meter that follows speech and does not flicker.
 const SHARE: f32 = 0.15;
 /// What is quieter counts as silence: the least that 16 bits can say.
@@ -25,17 +27,6 @@ impl Meter {
     pub(super) fn level(self) -> Option<f32> {
         (self.energy > FLOOR).then(|| 10.0 * self.energy.log10())
     }
-}
-
-/// In lanes: one sum would wait for each of its additions.
-fn mean_square(voice: &[f32]) -> f32 {
-    let mut lanes = [0.0f32; 16];
-    let mut chunks = voice.chunks_exact(16);
-    for chunk in &mut chunks {
-        lanes.iter_mut().zip(chunk).for_each(|(lane, sample)| *lane += sample * sample);
-    }
-    let rest: f32 = chunks.remainder().iter().map(|sample| sample * sample).sum();
-    (lanes.iter().sum::<f32>() + rest) / voice.len().max(1) as f32
 }
 
 #[cfg(test)]
