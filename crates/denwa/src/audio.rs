@@ -1,10 +1,10 @@
 //! Where sound comes from and goes to.
-use std::time::Duration;
 use crate::error::Error;
 use media::{Device, Engine, EngineConfig};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// The microphone and the speaker of a phone.

@@ -1,58 +1,55 @@
 //! Parts by themselves, for benches and tests: the mixer without a device, a device without an engine.
 
+use crate::codec::RATE;
 use crate::device::Line;
-use crate::mixer::{Mixer, Part, TICK};
+pub use crate::mixer::TICK;
+use crate::mixer::{Mixer, Part, Voice};
 
 /// A room of so many streams and the user.
 #[derive(Debug)]
 pub struct Conference {
     mixer: Mixer,
     parts: Vec<Part>,
-    /// What each says and hears.
-    voices: Vec<(Frame, Frame)>,
-    ear: Frame,
+    ear: Voice,
 }
 
-/// Ten milliseconds.
-type Frame = [f32; 480];
-
 impl Conference {
-    /// With `streams`, which all speak.
+    /// With `streams` at 48 kHz, which all speak, and the user.
     pub fn new(streams: usize) -> Conference {
-        let mut mixer = Mixer::default();
-        let place = mixer.place([].into_iter(), true, &mut Vec::new());
-        let mut parts: Vec<_> = (0..streams).map(|_| Part::default()).collect();
-        parts.iter_mut().for_each(|part| part.move_to(place));
-        Conference { mixer, parts, voices: vec![([0.0; 480], [0.0; 480]); streams], ear: [0.0; 480] }
+        Conference::of(&vec![RATE; streams], true)
     }
 
-    /// Ten milliseconds: everybody says what `say` makes of his number, and hears what the others do.
-    pub fn tick(&mut self, mouth: &Frame, mut say: impl FnMut(usize, &mut Frame)) -> &Frame {
-        for (number, (said, _)) in self.voices.iter_mut().enumerate() {
-            say(number, said);
+    /// With a stream for each of `rates` (8000, 16000 or 48000), and the user or not.
+    pub fn of(rates: &[u32], user: bool) -> Conference {
+        let mut mixer = Mixer::default();
+        let place = mixer.place([].into_iter(), user, &mut Vec::new());
+        let part = |rate: &u32| {
+            let mut part = Part::default();
+            part.set_rate(*rate);
+            part.move_to(place);
+            part
+        };
+        Conference { mixer, parts: rates.iter().map(part).collect(), ear: [0.0; TICK] }
+    }
+
+    /// A tick: everybody says what `say` makes of his number, at his rate, and hears what the others do.
+    pub fn tick(&mut self, mouth: &Voice, mut say: impl FnMut(usize, &mut [f32])) -> &Voice {
+        self.mixer.begin();
+        for (number, part) in self.parts.iter_mut().enumerate() {
+            say(number, part.said_mut());
+            self.mixer.add(part);
         }
-        for start in (0..mouth.len()).step_by(TICK) {
-            let piece = start..start + TICK;
-            let mut now = [0.0; TICK];
-            now.copy_from_slice(&mouth[piece.clone()]);
-            self.mixer.begin();
-            for (part, (said, _)) in self.parts.iter_mut().zip(&self.voices) {
-                part.said.copy_from_slice(&said[piece.clone()]);
-                self.mixer.add(part);
-            }
-            for (part, (_, heard)) in self.parts.iter_mut().zip(&mut self.voices) {
-                self.mixer.take(part, &now);
-                heard[piece.clone()].copy_from_slice(&part.heard);
-            }
-            self.mixer.finish(&mut now);
-            self.ear[piece].copy_from_slice(&now);
+        self.mixer.mix();
+        for part in &mut self.parts {
+            self.mixer.take(part, mouth);
         }
+        self.mixer.finish(&mut self.ear);
         &self.ear
     }
 
     /// What a stream's peer hears.
-    pub fn heard(&self, stream: usize) -> &Frame {
-        &self.voices[stream].1
+    pub fn heard(&self, stream: usize) -> &[f32] {
+        self.parts[stream].heard()
     }
 }
 

@@ -1,4 +1,6 @@
-//! Voice to payload and back: Opus, G.722 and G.711 behind one face that is always 48 kHz mono.
+//! Voice to payload and back: Opus, G.722 and G.711 behind one face, mono, at the rate that its user has.
+//!
+//! Where that is the codec's own nothing is converted; a G.711 call stays at 8 kHz from end to end.
 
 mod g711;
 mod g722;
@@ -9,7 +11,7 @@ mod plc;
 use crate::config::{Codec, CodecConfig};
 use crate::resample::Resampler;
 
-/// Samples per second on this side of every codec.
+/// Samples per second of the best voice, and on this side of a codec that was asked for no other.
 pub const RATE: u32 = 48_000;
 /// The longest payload decoded: 120 ms (RFC 7587 §4.2).
 pub const MAX_FRAME: usize = RATE as usize * 120 / 1_000;
@@ -35,38 +37,54 @@ pub struct CodecError(String);
 #[derive(Debug)]
 pub struct Encoder {
     config: CodecConfig,
+    rate: u32,
     kind: EncoderKind,
+    /// To the codec's rate from another.
+    inner: Option<Converter>,
 }
 
 #[derive(Debug)]
 enum EncoderKind {
     Opus(libopus::Encoder),
-    Wave { coder: WaveEncoder, down: Resampler, slow: Vec<f32> },
-}
-
-/// A codec that takes samples one by one.
-#[derive(Debug)]
-enum WaveEncoder {
-    G711(fn(i16) -> u8),
+    Ulaw,
+    Alaw,
     G722(Box<g722::Encoder>),
 }
 
+/// Between the codec's rate and the one asked for.
+#[derive(Debug, Clone)]
+struct Converter {
+    resampler: Resampler,
+    /// Voice at the codec's rate.
+    own: Vec<f32>,
+}
+
+impl Converter {
+    /// None where there is nothing to convert.
+    fn new(from: u32, to: u32) -> Option<Converter> {
+        (from != to).then(|| Converter { resampler: Resampler::fixed(from, to), own: Vec::with_capacity(MAX_FRAME) })
+    }
+}
+
 impl Encoder {
-    /// An encoder as configured.
+    /// An encoder as configured, of voice at 48 kHz.
     ///
     /// # Errors
     /// The Opus library refuses, as on a bitrate out of range.
     pub fn new(config: &CodecConfig) -> Result<Encoder, CodecError> {
-        let wave = |coder| EncoderKind::Wave {
-            coder,
-            down: Resampler::fixed(RATE, sample_rate(config.codec)),
-            slow: Vec::with_capacity(MAX_FRAME),
-        };
+        Encoder::with_rate(config, RATE)
+    }
+
+    /// An encoder as configured, of voice at `rate` samples per second.
+    ///
+    /// # Errors
+    /// As of [`new`](Self::new).
+    pub fn with_rate(config: &CodecConfig, rate: u32) -> Result<Encoder, CodecError> {
         let kind = match config.codec {
             Codec::ComfortNoise => return Err(CodecError("comfort noise is no voice".into())),
-            Codec::Pcmu => wave(WaveEncoder::G711(g711::to_ulaw)),
-            Codec::Pcma => wave(WaveEncoder::G711(g711::to_alaw)),
-            Codec::G722 => wave(WaveEncoder::G722(Box::new(g722::Encoder::new()))),
+            Codec::Pcmu => EncoderKind::Ulaw,
+            Codec::Pcma => EncoderKind::Alaw,
+            Codec::G722 => EncoderKind::G722(Box::new(g722::Encoder::new())),
             Codec::Opus => {
                 let mut encoder = libopus::Encoder::new()?;
                 encoder.set_complexity(COMPLEXITY.into())?;
@@ -77,12 +95,24 @@ impl Encoder {
                 EncoderKind::Opus(encoder)
             }
         };
-        Ok(Encoder { config: config.clone(), kind })
+        let inner = Converter::new(rate, config.codec.sample_rate());
+        Ok(Encoder { config: config.clone(), rate, kind, inner })
     }
 
     /// What this encoder was made for.
     pub fn config(&self) -> &CodecConfig {
         &self.config
+    }
+
+    /// Samples per second of the voice it takes.
+    pub fn rate(&self) -> u32 {
+        self.rate
+    }
+
+    /// Take voice of another rate from now on; the codec goes on as it stands.
+    pub(crate) fn set_rate(&mut self, rate: u32) {
+        self.rate = rate;
+        self.inner = Converter::new(rate, self.config.codec.sample_rate());
     }
 
     /// The share of our packets that the peer loses, 0 to 1: Opus adds in-band FEC from one percent on, or from ten on
@@ -112,12 +142,20 @@ impl Encoder {
         }
     }
 
-    /// Encode one packet's worth of samples at 48 kHz. An empty payload means that nothing need be sent (DTX).
+    /// Encode one packet's worth of samples. An empty payload means that nothing need be sent (DTX).
     ///
     /// # Errors
     /// The Opus library refuses, as on a number of samples that is no frame.
     pub fn encode(&mut self, voice: &[f32], payload: &mut Vec<u8>) -> Result<(), CodecError> {
         payload.clear();
+        let voice = match &mut self.inner {
+            None => voice,
+            Some(Converter { resampler, own }) => {
+                own.clear();
+                resampler.process(voice, own);
+                &own[..]
+            }
+        };
         match &mut self.kind {
             EncoderKind::Opus(encoder) => {
                 payload.resize(MAX_PAYLOAD, 0);
@@ -125,16 +163,11 @@ impl Encoder {
                 // RFC 6716 §2.1.9: a frame of two bytes or less need not be sent.
                 payload.truncate(if length <= 2 { 0 } else { length });
             }
-            EncoderKind::Wave { coder, down, slow } => {
-                slow.clear();
-                down.process(voice, slow);
+            EncoderKind::Ulaw => payload.extend(voice.iter().map(|sample| g711::to_ulaw(*sample))),
+            EncoderKind::Alaw => payload.extend(voice.iter().map(|sample| g711::to_alaw(*sample))),
+            EncoderKind::G722(coder) => {
                 let wide = |sample: f32| (sample * 32_767.0).clamp(-32_768.0, 32_767.0) as i16;
-                match coder {
-                    WaveEncoder::G711(to_byte) => payload.extend(slow.iter().map(|sample| to_byte(wide(*sample)))),
-                    WaveEncoder::G722(coder) => {
-                        payload.extend(slow.chunks_exact(2).map(|pair| coder.encode(wide(pair[0]), wide(pair[1]))));
-                    }
-                }
+                payload.extend(voice.chunks_exact(2).map(|pair| coder.encode(wide(pair[0]), wide(pair[1]))));
             }
         }
         Ok(())
@@ -145,14 +178,17 @@ impl Encoder {
 #[derive(Debug, Clone)]
 pub struct Decoder {
     codec: Codec,
+    rate: u32,
     kind: DecoderKind,
+    /// From the codec's rate to another.
+    outer: Option<Converter>,
 }
 
 #[derive(Debug, Clone)]
 enum DecoderKind {
     Opus { decoder: libopus::Decoder, deep: Option<Deep> },
-    Wave { coder: WaveDecoder, up: Resampler, slow: Vec<f32>, plc: plc::Plc },
-    Noise { noise: noise::Noise, up: Resampler, slow: Vec<f32> },
+    Wave { coder: WaveDecoder, plc: plc::Plc },
+    Noise(noise::Noise),
 }
 
 /// The deep redundancy read last: of which packet, and how far back it goes in samples.
@@ -165,38 +201,37 @@ struct Deep {
 
 #[derive(Debug, Clone)]
 enum WaveDecoder {
-    G711(&'static [i16; 256]),
+    G711(&'static [f32; 256]),
     G722(Box<g722::Decoder>),
 }
 
 impl Decoder {
-    /// A decoder of `codec`.
+    /// A decoder of `codec` to voice at 48 kHz.
     ///
     /// # Errors
     /// The Opus library refuses.
     pub fn new(codec: Codec) -> Result<Decoder, CodecError> {
-        let wave = |coder| DecoderKind::Wave {
-            coder,
-            up: Resampler::fixed(sample_rate(codec), RATE),
-            slow: Vec::with_capacity(MAX_FRAME),
-            plc: plc::Plc::new(sample_rate(codec)),
-        };
+        Decoder::with_rate(codec, RATE)
+    }
+
+    /// A decoder of `codec` to voice at `rate` samples per second.
+    ///
+    /// # Errors
+    /// The Opus library refuses.
+    pub fn with_rate(codec: Codec, rate: u32) -> Result<Decoder, CodecError> {
+        let wave = |coder| DecoderKind::Wave { coder, plc: plc::Plc::new(codec.sample_rate()) };
         let kind = match codec {
             Codec::Pcmu => wave(WaveDecoder::G711(&g711::ULAW)),
             Codec::Pcma => wave(WaveDecoder::G711(&g711::ALAW)),
             Codec::G722 => wave(WaveDecoder::G722(Box::new(g722::Decoder::new()))),
-            Codec::ComfortNoise => DecoderKind::Noise {
-                noise: noise::Noise::new(),
-                up: Resampler::fixed(8_000, RATE),
-                slow: Vec::with_capacity(MAX_FRAME),
-            },
+            Codec::ComfortNoise => DecoderKind::Noise(noise::Noise::new()),
             Codec::Opus => {
                 let mut decoder = libopus::Decoder::new()?;
                 decoder.set_complexity(DEEP_PLC)?;
                 DecoderKind::Opus { decoder, deep: None }
             }
         };
-        Ok(Decoder { codec, kind })
+        Ok(Decoder { codec, rate, kind, outer: Converter::new(codec.sample_rate(), rate) })
     }
 
     /// What it decodes.
@@ -204,78 +239,63 @@ impl Decoder {
         self.codec
     }
 
-    /// Become like `other`, a decoder of the same codec; allocates nothing.
+    /// Give voice of another rate from now on; the codec goes on as it stands.
+    pub(crate) fn set_rate(&mut self, rate: u32) {
+        self.rate = rate;
+        self.outer = Converter::new(self.codec.sample_rate(), rate);
+    }
+
+    /// Become like `other`, a decoder of the same codec at the same rate; allocates nothing.
     pub(crate) fn copy_from(&mut self, other: &Decoder) {
         match (&mut self.kind, &other.kind) {
             (DecoderKind::Opus { decoder, .. }, DecoderKind::Opus { decoder: theirs, .. }) => decoder.copy_from(theirs),
-            (
-                DecoderKind::Wave { coder, up, plc, .. },
-                DecoderKind::Wave { coder: their_coder, up: their_up, plc: their_plc, .. },
-            ) => {
+            (DecoderKind::Wave { coder, plc }, DecoderKind::Wave { coder: their_coder, plc: their_plc }) => {
                 match (coder, their_coder) {
                     (WaveDecoder::G722(coder), WaveDecoder::G722(theirs)) => coder.clone_from(theirs),
                     (coder, theirs) => *coder = theirs.clone(),
                 }
-                up.copy_from(their_up);
                 plc.copy_from(their_plc);
             }
-            _ => *self = other.clone(),
+            _ => return *self = other.clone(),
+        }
+        if let (Some(ours), Some(theirs)) = (&mut self.outer, &other.outer) {
+            ours.resampler.copy_from(&theirs.resampler);
         }
     }
 
-    /// Append the samples of a payload, at 48 kHz.
+    /// Append the samples of a payload.
     ///
     /// # Errors
     /// The payload is broken.
     pub fn decode(&mut self, payload: &[u8], out: &mut Vec<f32>) -> Result<(), CodecError> {
-        match &mut self.kind {
-            DecoderKind::Opus { decoder, .. } => {
-                let start = out.len();
-                out.resize(start + MAX_FRAME, 0.0);
-                let decoded = decoder.decode(payload, &mut out[start..], false);
-                out.truncate(start + *decoded.as_ref().unwrap_or(&0));
-                decoded?;
-            }
-            DecoderKind::Wave { coder, up, slow, plc } => {
-                slow.clear();
-                match coder {
-                    WaveDecoder::G711(table) => {
-                        slow.extend(payload.iter().map(|byte| narrow(table[usize::from(*byte)])))
-                    }
-                    WaveDecoder::G722(coder) => {
-                        slow.extend(payload.iter().flat_map(|byte| coder.decode(*byte)).map(narrow));
-                    }
-                }
-                plc.good(slow);
-                up.process(slow, out);
-            }
-            DecoderKind::Noise { noise, up, slow } => {
-                noise.set(payload);
-                slow.resize(NOISE as usize, 0.0);
-                noise.fill(slow);
-                up.process(slow, out);
-            }
-        }
-        Ok(())
+        self.convert(out, |kind, out| kind.decode(payload, out))
+    }
+
+    /// What `make` appends, at the rate asked for.
+    fn convert<T>(&mut self, out: &mut Vec<f32>, make: impl FnOnce(&mut DecoderKind, &mut Vec<f32>) -> T) -> T {
+        let Some(Converter { resampler, own }) = &mut self.outer else { return make(&mut self.kind, out) };
+        own.clear();
+        let made = make(&mut self.kind, own);
+        resampler.process(own, out);
+        made
+    }
+
+    /// So many samples, as the codec counts them.
+    fn own(&self, samples: usize) -> usize {
+        (samples as u64 * u64::from(self.codec.sample_rate()) / u64::from(self.rate)) as usize
     }
 
     /// Append `samples` of the packet lost just before the one with this payload, from its in-band FEC. False when it
     /// holds none, and nothing is appended.
     pub fn recover(&mut self, next: &[u8], samples: usize, out: &mut Vec<f32>) -> bool {
-        let DecoderKind::Opus { decoder, .. } = &mut self.kind else { return false };
-        if !libopus::has_fec(next) {
-            return false;
-        }
-        let start = out.len();
-        out.resize(start + samples, 0.0);
-        let recovered = decoder.decode(next, &mut out[start..], true).is_ok();
-        if !recovered {
-            out.truncate(start);
-        }
-        recovered
+        let samples = self.own(samples);
+        self.convert(out, |kind, out| {
+            let DecoderKind::Opus { decoder, .. } = kind else { return false };
+            libopus::has_fec(next) && append(out, samples, |out| decoder.decode(next, out, true).is_ok())
+        })
     }
 
-    /// Append `samples` (a multiple of 120, at most 5760) of the voice that lies `before` samples before the packet with
+    /// Append `samples` (a multiple of 2.5 ms, at most 120) of the voice that lies `before` samples before the packet with
     /// this payload and sequence number, from its deep redundancy (DRED). False when that does not go so far back, and
     /// nothing is appended.
     pub(crate) fn recover_deep(
@@ -286,63 +306,94 @@ impl Decoder {
         samples: usize,
         out: &mut Vec<f32>,
     ) -> bool {
-        let DecoderKind::Opus { decoder, deep } = &mut self.kind else { return false };
-        if deep.is_none() {
-            *deep = libopus::Dred::new().ok().map(|dred| Deep { dred, sequence: u64::MAX, reach: 0 });
-        }
-        let Some(deep) = deep else { return false };
-        // Reading is the dear part of it.
-        if deep.sequence != sequence {
-            deep.sequence = sequence;
-            deep.reach = deep.dred.read(later, before).unwrap_or(0);
-        }
-        if deep.reach < before {
-            return false;
-        }
-        let start = out.len();
-        out.resize(start + samples, 0.0);
-        let recovered = decoder.decode_dred(&deep.dred, before, &mut out[start..]).is_ok();
-        if !recovered {
-            out.truncate(start);
-        }
-        recovered
+        let (before, samples) = (self.own(before), self.own(samples));
+        self.convert(out, |kind, out| {
+            let DecoderKind::Opus { decoder, deep } = kind else { return false };
+            if deep.is_none() {
+                *deep = libopus::Dred::new().ok().map(|dred| Deep { dred, sequence: u64::MAX, reach: 0 });
+            }
+            let Some(deep) = deep else { return false };
+            // Reading is the dear part of it.
+            if deep.sequence != sequence {
+                deep.sequence = sequence;
+                deep.reach = deep.dred.read(later, before).unwrap_or(0);
+            }
+            deep.reach >= before && append(out, samples, |out| decoder.decode_dred(&deep.dred, before, out).is_ok())
+        })
     }
 
-    /// Append `samples` (a multiple of 120, at most 5760) made up from what went before.
+    /// Append `samples` (a multiple of 2.5 ms, at most 120) made up from what went before.
     pub fn conceal(&mut self, samples: usize, out: &mut Vec<f32>) {
+        let (start, own) = (out.len(), self.own(samples));
+        self.convert(out, |kind, out| kind.conceal(own, out));
+        // A filter gives as much as it takes, whatever the phase it stands at.
+        out.resize(start + samples, 0.0);
+    }
+}
+
+impl DecoderKind {
+    fn decode(&mut self, payload: &[u8], out: &mut Vec<f32>) -> Result<(), CodecError> {
+        let start = out.len();
+        match self {
+            DecoderKind::Opus { decoder, .. } => {
+                out.resize(start + MAX_FRAME, 0.0);
+                let decoded = decoder.decode(payload, &mut out[start..], false);
+                out.truncate(start + *decoded.as_ref().unwrap_or(&0));
+                decoded?;
+            }
+            DecoderKind::Wave { coder, plc } => {
+                match coder {
+                    WaveDecoder::G711(table) => out.extend(payload.iter().map(|byte| table[usize::from(*byte)])),
+                    WaveDecoder::G722(coder) => {
+                        out.extend(payload.iter().flat_map(|byte| coder.decode(*byte)).map(narrow));
+                    }
+                }
+                plc.good(&mut out[start..]);
+            }
+            DecoderKind::Noise(noise) => {
+                noise.set(payload);
+                out.resize(start + NOISE as usize, 0.0);
+                noise.fill(&mut out[start..]);
+            }
+        }
+        Ok(())
+    }
+
+    fn conceal(&mut self, samples: usize, out: &mut Vec<f32>) {
         let start = out.len();
         out.resize(start + samples, 0.0);
-        match &mut self.kind {
+        let out = &mut out[start..];
+        match self {
             DecoderKind::Opus { decoder, .. } => {
-                if decoder.conceal(&mut out[start..]).is_err() {
-                    out[start..].fill(0.0);
+                if decoder.conceal(out).is_err() {
+                    out.fill(0.0);
                 }
             }
-            DecoderKind::Wave { up, slow, plc, .. } => {
-                out.truncate(start);
-                slow.clear();
-                slow.resize(samples * sample_rate(self.codec) as usize / RATE as usize, 0.0);
-                plc.lost(slow);
-                up.process(slow, out);
-                // The filter gives as much as it takes, whatever the phase it stands at.
-                out.resize(start + samples, 0.0);
-            }
-            DecoderKind::Noise { noise, up, slow } => {
-                out.truncate(start);
-                slow.resize(samples / (RATE as usize / 8_000), 0.0);
-                noise.fill(slow);
-                up.process(slow, out);
-            }
+            DecoderKind::Wave { plc, .. } => plc.lost(out),
+            DecoderKind::Noise(noise) => noise.fill(out),
         }
     }
 }
 
-/// Samples per second inside a codec.
-fn sample_rate(codec: Codec) -> u32 {
-    match codec {
-        Codec::Opus => RATE,
-        Codec::G722 => 16_000,
-        Codec::Pcmu | Codec::Pcma | Codec::ComfortNoise => 8_000,
+/// Append `samples` that `fill` makes; nothing when it is false.
+fn append(out: &mut Vec<f32>, samples: usize, fill: impl FnOnce(&mut [f32]) -> bool) -> bool {
+    let start = out.len();
+    out.resize(start + samples, 0.0);
+    let filled = fill(&mut out[start..]);
+    if !filled {
+        out.truncate(start);
+    }
+    filled
+}
+
+/// How long so many samples are, in µs.
+pub(crate) fn micros(samples: i64, rate: u32) -> i64 {
+    // A division by a number known beforehand is a multiplication, and this is asked many times a tick.
+    match rate {
+        8_000 => samples * 125,
+        16_000 => samples * 125 / 2,
+        48_000 => samples * 125 / 6,
+        _ => samples * 1_000_000 / i64::from(rate.max(1)),
     }
 }
 

@@ -37,6 +37,15 @@ impl Codec {
         }
     }
 
+    /// Samples per second of the voice inside, in Hz.
+    pub(crate) const fn sample_rate(self) -> u32 {
+        match self {
+            Codec::Opus => 48_000,
+            Codec::G722 => 16_000,
+            Codec::Pcmu | Codec::Pcma | Codec::ComfortNoise => 8_000,
+        }
+    }
+
     /// The encoding name of the codec's media type, as SDP writes it.
     pub const fn name(self) -> &'static str {
         match self {
@@ -164,6 +173,12 @@ pub struct StreamConfig {
 }
 
 impl StreamConfig {
+    /// Samples per second of the best voice that may be sent or received: 8000, 16000 or 48000.
+    pub(crate) fn rate(&self) -> u32 {
+        let received = self.receive.iter().map(|(_, codec)| codec.sample_rate());
+        received.fold(self.send.codec.sample_rate(), u32::max)
+    }
+
     /// A two-way stream of one codec to `remote_rtp` and the port after it, latching, without telephone events.
     pub fn new(remote_rtp: SocketAddr, codec: Codec, payload_type: u8) -> StreamConfig {
         StreamConfig {

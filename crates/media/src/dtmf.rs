@@ -151,7 +151,7 @@ impl EventReceiver {
 #[derive(Debug, Default)]
 pub struct ToneSender {
     queue: VecDeque<u8>,
-    /// Samples since the present key began.
+    /// Time since the present key began, in samples at 48 kHz.
     at: u32,
 }
 
@@ -170,15 +170,16 @@ impl ToneSender {
         self.queue.is_empty()
     }
 
-    /// Replace 48 kHz voice by the tones of the keys, as far as there are any.
-    pub fn fill(&mut self, voice: &mut [f32]) {
+    /// Replace voice of `rate` samples per second, which divides 48000, by the tones of the keys, as far as there are any.
+    pub fn fill(&mut self, voice: &mut [f32], rate: u32) {
+        let step = 48_000 / rate.clamp(1, 48_000);
         for sample in voice {
             let Some(event) = self.queue.front() else { return };
             let (row, column) = frequencies(*event);
             let seconds = self.at as f32 / 48_000.0;
             let sounding = self.at < TONE_MS * 48;
             *sample = if sounding { 0.2 * ((TAU * row * seconds).sin() + (TAU * column * seconds).sin()) } else { 0.0 };
-            self.at += 1;
+            self.at += step;
             if self.at >= (TONE_MS + GAP_MS) * 48 {
                 self.queue.pop_front();
                 self.at = 0;
@@ -256,10 +257,15 @@ mod tests {
         let mut sender = ToneSender::default();
         sender.push("9");
         let mut voice = vec![0.5; 48 * 200];
-        sender.fill(&mut voice);
+        sender.fill(&mut voice, 48_000);
         assert!(sender.is_idle());
         assert!(voice[..4_800].iter().any(|sample| sample.abs() > 0.3));
         assert!(voice[4_800..8_640].iter().all(|sample| *sample == 0.0));
         assert_eq!(voice[8_640], 0.5);
+        // The same tones at another rate.
+        sender.push("9");
+        let mut narrow = vec![0.5; 8 * 200];
+        sender.fill(&mut narrow, 8_000);
+        assert!(narrow.iter().zip(voice.iter().step_by(6)).all(|(a, b)| a == b));
     }
 }

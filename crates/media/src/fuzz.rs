@@ -32,7 +32,7 @@ fn rtp_to(data: &[u8], all: bool) {
         let heard = u32::from(step / 10).min(MAX_TICKS - ticks);
         ticks += heard;
         for _ in 0..heard {
-            let mut voice = [0.0; 480];
+            let mut voice = vec![0.0; stream.rate() as usize / 100];
             stream.playout(now, &mut voice);
             assert!(voice.iter().all(|sample| sample.is_finite()));
             stream.capture(now, &voice);

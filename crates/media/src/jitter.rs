@@ -19,6 +19,7 @@
 
 mod delays;
 
+use crate::codec;
 use std::collections::VecDeque;
 
 pub use delays::DelayPolicy;
@@ -84,7 +85,7 @@ pub(crate) enum Next<T> {
 
 #[derive(Debug)]
 pub(crate) struct Jitter<T> {
-    rate: i64,
+    rate: u32,
     /// By timestamp.
     packets: VecDeque<Held<T>>,
     delays: Delays,
@@ -121,7 +122,7 @@ impl<T> Jitter<T> {
     /// For timestamps that count `rate` per second.
     pub(crate) fn new(rate: u32) -> Jitter<T> {
         Jitter {
-            rate: i64::from(rate.max(1)),
+            rate: rate.max(1),
             packets: VecDeque::with_capacity(MAX_PACKETS + 1),
             delays: Delays::new(),
             restorable: 0.0,
@@ -277,7 +278,8 @@ impl<T> Jitter<T> {
     /// We begin, or did not play for long: of what waits, the newest that is due now is next.
     fn catch_up(&mut self, now: i64) {
         let allowed = self.wanted() + if self.play.is_some() { TOO_OLD } else { 0 };
-        let delay = |held: &Held<T>| now - held.timestamp * 1_000_000 / self.rate;
+        let rate = self.rate;
+        let delay = |held: &Held<T>| now - codec::micros(held.timestamp, rate);
         if self.packets.front().is_none_or(|head| delay(head) < allowed) {
             return;
         }
@@ -286,7 +288,7 @@ impl<T> Jitter<T> {
         self.overflowed += due as u64;
         if let Some(held) = self.packets.front() {
             // It may have been due within the last packet's length.
-            let over = (delay(held) - self.wanted()) * self.rate / 1_000_000;
+            let over = (delay(held) - self.wanted()) * i64::from(self.rate) / 1_000_000;
             let wanted = held.timestamp + over.clamp(0, i64::from(held.duration) - 1);
             self.play = Some(Play { wanted, follower: held.sequence, known: held.timestamp, since: now });
         }
@@ -318,7 +320,7 @@ impl<T> Jitter<T> {
     }
 
     fn micros(&self, units: i64) -> i64 {
-        units * 1_000_000 / self.rate
+        codec::micros(units, self.rate)
     }
 }
 

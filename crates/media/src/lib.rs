@@ -51,7 +51,8 @@
 //!
 //! # Rules that hold everywhere
 //!
-//! - Voice is mono, `f32`, -1 to 1, 48 kHz; only codecs and devices know other rates, and convert themselves.
+//! - Voice is mono, `f32`, -1 to 1. The user's is 48 kHz, and so are clips, tones and recordings; a stream's has the
+//!   rate of its best codec. Between them it is converted once for each room, and not at all where rates are alike.
 //! - The speaker is the clock: ticks of 10 ms are made when its ring runs low. The microphone's clock is bent to it,
 //!   and the peer's by stretching. While the speaker is stuck or lost, calls go on by the wall clock.
 //! - Everything that comes from the network is bounded, counted and never a panic; packets of strangers are dropped.
@@ -96,6 +97,7 @@ mod history;
 mod jitter;
 mod mixer;
 mod playout;
+mod power;
 mod quality;
 mod resample;
 pub mod rtcp;

@@ -13,12 +13,12 @@
 use crate::codec::{self, Decoder, RATE};
 use crate::config::Codec;
 use crate::jitter::{DelayPolicy, Held, Inserted, Jitter, Next};
-use crate::stretch;
+use crate::power::mean_square;
+use crate::resample;
+use crate::stretch::Lengths;
 
-/// What is made up at once while nothing comes, in samples.
-const STEP: usize = 480;
-/// Voice is faded into another over this, in samples.
-const FADE: usize = 240;
+/// Voice is faded into another over 5 ms: so many samples at most.
+const FADE: usize = RATE as usize / 200;
 /// In silence the delay may be off by this much, in µs.
 const QUIET_TOLERANCE: i64 = 1_000;
 /// In voice it may be too long by this much and too short by that before the voice is stretched, in µs.
@@ -26,9 +26,9 @@ const LONG_TOLERANCE: i64 = 60_000;
 const SHORT_TOLERANCE: i64 = 20_000;
 /// Frames between two stretches of voice.
 const REST: u32 = 3;
-/// The delay has been too long for so many samples without a pause of the voice (4 s): now by more than this, in µs, and
-/// only where periods of the voice are very much alike.
-const IMPATIENT: i64 = 4 * RATE as i64;
+/// The delay has been too long for so many seconds without a pause of the voice: now by more than this, in µs, and only
+/// where periods of the voice are very much alike.
+const IMPATIENT: i64 = 4;
 const IMPATIENT_TOLERANCE: i64 = 8_000;
 /// Voice made and not yet asked for never exceeds this, in samples: a frame, a stretch and a step.
 const MAX_VOICE: usize = 4 * codec::MAX_FRAME;
@@ -41,6 +41,8 @@ type Payload = (Codec, Vec<u8>);
 
 #[derive(Debug)]
 pub(crate) struct Playout {
+    /// Samples per second of the voice asked for.
+    rate: Rate,
     jitter: Jitter<Payload>,
     decoder: Option<Decoder>,
     /// The decoder as it was where the hole begins.
@@ -48,6 +50,9 @@ pub(crate) struct Playout {
     hole: Option<Hole>,
     voice: Vec<f32>,
     read: usize,
+    /// The last sample given out; and whether the decoder's filter begins anew with the next frame.
+    last: f32,
+    seam: bool,
     scratch: Vec<f32>,
     spare: Vec<Vec<u8>>,
     /// Samples asked for so far: the playout clock; and by how much our other clock is ahead of it, in µs.
@@ -85,14 +90,17 @@ pub(crate) struct Tally {
 }
 
 impl Playout {
-    pub(crate) fn new(codec: Codec) -> Playout {
+    pub(crate) fn new(codec: Codec, rate: u32) -> Playout {
         Playout {
+            rate: Rate::new(rate),
             jitter: Jitter::new(codec.clock_rate()),
             decoder: None,
             before: None,
             hole: None,
             voice: Vec::with_capacity(MAX_VOICE),
             read: 0,
+            last: 0.0,
+            seam: false,
             scratch: Vec::with_capacity(codec::MAX_FRAME),
             spare: Vec::with_capacity(MAX_SPARE),
             clock: 0,
@@ -114,6 +122,20 @@ impl Playout {
         self.ahead = None;
     }
 
+    /// Give voice at another rate from now on. What is made already is converted, and goes on where it stood.
+    pub(crate) fn set_rate(&mut self, rate: u32) {
+        let before = std::mem::replace(&mut self.rate, Rate::new(rate));
+        let scaled = |samples: i64| samples * i64::from(rate) / i64::from(before.hertz);
+        (self.clock, self.content) = (scaled(self.clock), scaled(self.content));
+        resample::convert(&mut self.voice, before.hertz, rate);
+        resample::even_out(self.last, &mut self.voice, self.rate.fade());
+        self.seam = true;
+        if let Some(decoder) = &mut self.decoder {
+            decoder.set_rate(rate);
+        }
+        (self.before, self.hole) = (None, None);
+    }
+
     /// The codec's timestamps count differently from those before.
     pub(crate) fn change_clock(&mut self, codec: Codec) {
         self.tally = self.tally();
@@ -125,7 +147,7 @@ impl Playout {
 
     /// The playout clock: how much voice has been asked for so far, in µs.
     pub(crate) fn clock(&self) -> i64 {
-        micros(self.clock)
+        self.rate.micros(self.clock)
     }
 
     /// Take a packet that came when the playout clock stood at `clock`. False when its payload is broken.
@@ -160,7 +182,7 @@ impl Playout {
                 self.read = 0;
             }
             let wanted = out.len() - filled;
-            while self.pending() < wanted.min(STEP) {
+            while self.pending() < wanted.min(self.rate.step()) {
                 self.more(self.clock + filled as i64);
             }
             let piece = self.pending().min(wanted);
@@ -171,8 +193,9 @@ impl Playout {
         // Keep the front short, so that the vector never grows.
         self.voice.drain(..self.read);
         self.read = 0;
+        self.last = out.last().copied().unwrap_or(self.last);
         self.clock += out.len() as i64;
-        if let Some(delay) = self.jitter.delay(micros(self.clock + self.pending() as i64)) {
+        if let Some(delay) = self.jitter.delay(self.rate.micros(self.clock + self.pending() as i64)) {
             self.delay += (delay as f32 - self.delay) * 0.02;
         }
     }
@@ -197,13 +220,13 @@ impl Playout {
     /// The device asks irregularly, but on the whole as fast as time passes. When it did not ask at all, what should
     /// have sounded is left out, or all that follows would be later.
     fn keep_time(&mut self, now: i64) {
-        let ahead = now - micros(self.clock);
+        let ahead = now - self.rate.micros(self.clock);
         let usual = self.ahead.get_or_insert(ahead);
         if ahead - *usual > STOOD_STILL {
-            let lost = (ahead - *usual) * i64::from(RATE) / 1_000_000;
+            let lost = (ahead - *usual) * i64::from(self.rate.hertz) / 1_000_000;
             self.clock += lost;
             if let Some(decoder) = &self.decoder {
-                self.jitter.pass(lost / ratio(decoder.codec()) as i64);
+                self.jitter.pass(self.rate.units(lost, decoder.codec()));
             }
             self.hole = None;
         } else if ahead < *usual {
@@ -216,7 +239,7 @@ impl Playout {
 
     /// Make some more voice, that sounds after what is pending; `clock` is when that begins to sound.
     fn more(&mut self, clock: i64) {
-        let at = micros(clock + self.pending() as i64);
+        let at = self.rate.micros(clock + self.pending() as i64);
         match self.jitter.next(at) {
             Next::Frame(held, over) => {
                 self.frame(&held, over);
@@ -245,9 +268,13 @@ impl Playout {
         }
         let hole = self.hole.take();
         self.decode(held);
+        if std::mem::take(&mut self.seam) {
+            let last = if start > self.read { self.voice[start - 1] } else { self.last };
+            resample::even_out(last, &mut self.voice[start..], self.rate.fade());
+        }
         self.leave_out(start, over, held.content.0);
         if let Some(hole) = hole.filter(|hole| hole.rewound.is_some()) {
-            fade_in(&hole.fading, &mut self.voice[start..]);
+            fade_in(&hole.fading[..self.rate.fade()], &mut self.voice[start..]);
         }
         self.level.hear(&self.voice[start..]);
     }
@@ -273,15 +300,16 @@ impl Playout {
         };
         if hole.rewound.is_none() {
             self.scratch.clear();
-            decoder.conceal(FADE, &mut self.scratch);
-            hole.fading.copy_from_slice(&self.scratch[..FADE]);
+            let fade = self.rate.fade();
+            decoder.conceal(fade, &mut self.scratch);
+            hole.fading[..fade].copy_from_slice(&self.scratch[..fade]);
             decoder.copy_from(before);
         }
         let from = hole.rewound.unwrap_or(hole.from);
-        let missing = (timestamp - from).max(0) as usize * ratio(decoder.codec());
-        if missing > 0 && missing <= codec::MAX_FRAME {
+        let missing = self.rate.samples_of((timestamp - from).max(0), decoder.codec());
+        if missing > 0 && missing <= self.rate.longest() {
             self.scratch.clear();
-            decoder.conceal(missing.next_multiple_of(120).min(codec::MAX_FRAME), &mut self.scratch);
+            decoder.conceal(self.rate.whole(missing), &mut self.scratch);
         }
         hole.rewound = Some(timestamp.max(from));
     }
@@ -289,14 +317,14 @@ impl Playout {
     fn decode(&mut self, held: &Held<Payload>) {
         let (codec, payload) = &held.content;
         if self.decoder.as_ref().map(Decoder::codec) != Some(*codec) {
-            self.decoder = Decoder::new(*codec).ok();
+            self.decoder = Decoder::with_rate(*codec, self.rate.hertz).ok();
             (self.before, self.hole) = (None, None);
         }
         let decoded = self.decoder.as_mut().is_some_and(|decoder| decoder.decode(payload, &mut self.voice).is_ok());
         if !decoded {
-            let samples = held.duration as usize * ratio(*codec);
+            let samples = self.rate.samples_of(held.duration.into(), *codec);
             self.conceal(samples);
-            self.tally.concealed += samples as u64;
+            self.tally.concealed += self.rate.full(samples);
         }
     }
 
@@ -304,13 +332,13 @@ impl Playout {
     fn pause(&mut self, at: i64, units: i64) {
         let Some(decoder) = &self.decoder else {
             self.jitter.pass(units);
-            return self.silence(STEP);
+            return self.silence(self.rate.step());
         };
-        let ratio = ratio(decoder.codec());
-        let piece = units.min((STEP / ratio) as i64);
-        self.conceal(piece as usize * ratio);
+        let codec = decoder.codec();
+        let piece = units.min(step_of(codec));
+        self.conceal(self.rate.samples_of(piece, codec));
         // The best time to change the delay: the pause becomes longer or shorter than it was.
-        let off = self.jitter.error(at) * i64::from(RATE) / 1_000_000 / ratio as i64;
+        let off = self.jitter.error(at) * i64::from(codec.clock_rate()) / 1_000_000;
         self.jitter.pass((piece + off).clamp(0, units));
     }
 
@@ -318,18 +346,17 @@ impl Playout {
     fn missing(&mut self, at: i64, units: Option<i64>) {
         // Comfort noise sounds until something else comes (RFC 3389 §5): nothing is missing.
         if self.decoder.as_ref().is_some_and(|decoder| decoder.codec() == Codec::ComfortNoise) {
-            let ratio = ratio(Codec::ComfortNoise);
-            let piece = units.unwrap_or(i64::MAX).clamp(1, (STEP / ratio) as i64);
-            self.conceal(piece as usize * ratio);
+            let piece = units.unwrap_or(i64::MAX).clamp(1, step_of(Codec::ComfortNoise));
+            self.conceal(self.rate.samples_of(piece, Codec::ComfortNoise));
             return self.jitter.pass(piece);
         }
         let (Some((wanted, known)), Some(decoder)) = (self.jitter.position(), &self.decoder) else {
             if let (Some(units), true) = (units, self.decoder.is_none()) {
                 self.jitter.pass(units);
             }
-            return self.silence(STEP);
+            return self.silence(self.rate.step());
         };
-        let ratio = ratio(decoder.codec());
+        let codec = decoder.codec();
         if self.hole.is_none() {
             match &mut self.before {
                 Some(before) => before.copy_from(decoder),
@@ -340,33 +367,37 @@ impl Playout {
         // While we play earlier than wanted, waiting costs nothing that is not due.
         let off = self.jitter.error(at);
         if off < -5_000 {
-            let samples = samples(-off).clamp(120, STEP).next_multiple_of(120);
+            let samples = self.rate.whole(self.rate.samples(-off).clamp(1, self.rate.step()));
             self.conceal(samples);
-            self.tally.concealed += samples as u64;
+            self.tally.concealed += self.rate.full(samples);
             return;
         }
         if units.is_some_and(|units| self.recover(wanted, units)) {
             return;
         }
-        let piece = units.unwrap_or(i64::MAX).min((STEP / ratio) as i64);
-        let samples = piece as usize * ratio;
-        if let (Some(units), Some(held), Some(decoder)) = (units, self.jitter.follower(), &mut self.decoder)
-            && held.content.0 == decoder.codec()
+        let piece = units.unwrap_or(i64::MAX).min(step_of(codec));
+        let samples = self.rate.samples_of(piece, codec);
+        if units.is_some_and(|units| self.recover_deep(units, samples)) {
+            self.tally.recovered += self.rate.full(samples);
+        } else {
+            self.conceal(samples);
+            self.tally.concealed += self.rate.full(samples);
+        }
+        self.jitter.pass(piece);
+    }
+
+    /// The packet behind the gap may describe `samples` of what lies `units` before it.
+    fn recover_deep(&mut self, units: i64, samples: usize) -> bool {
+        let (Some(held), Some(decoder)) = (self.jitter.follower(), &mut self.decoder) else { return false };
+        let codec = decoder.codec();
+        held.content.0 == codec
             && decoder.recover_deep(
                 &held.content.1,
                 held.sequence,
-                units as usize * ratio,
-                samples.next_multiple_of(120),
+                self.rate.samples_of(units, codec),
+                self.rate.whole(samples),
                 &mut self.voice,
             )
-        {
-            self.tally.recovered += samples as u64;
-            self.jitter.pass(piece);
-            return;
-        }
-        self.conceal(samples);
-        self.tally.concealed += samples as u64;
-        self.jitter.pass(piece);
     }
 
     /// The packet behind the gap may have what is missing.
@@ -390,28 +421,28 @@ impl Playout {
         } else if over > 0 {
             return false;
         }
-        let samples = duration as usize * ratio(codec);
+        let samples = self.rate.samples_of(duration.into(), codec);
         let (Some(held), Some(decoder)) = (self.jitter.follower(), &mut self.decoder) else { return false };
         if !decoder.recover(&held.content.1, samples, &mut self.voice) {
             return false;
         }
         self.leave_out(start, over, codec);
         if let Some(hole) = self.hole.take().filter(|hole| hole.rewound.is_some()) {
-            fade_in(&hole.fading, &mut self.voice[start..]);
+            fade_in(&hole.fading[..self.rate.fade()], &mut self.voice[start..]);
         }
-        self.tally.recovered += (self.voice.len() - start) as u64;
+        self.tally.recovered += self.rate.full(self.voice.len() - start);
         self.jitter.pass(units);
         true
     }
 
     /// The first `units` of what was decoded to `start` are over.
     fn leave_out(&mut self, start: usize, units: i64, codec: Codec) {
-        let samples = (units.max(0) as usize * ratio(codec)).min(self.voice.len() - start);
+        let samples = self.rate.samples_of(units.max(0), codec).min(self.voice.len() - start);
         self.voice.drain(start..start + samples);
     }
 
     fn conceal(&mut self, samples: usize) {
-        let whole = samples.next_multiple_of(120).min(codec::MAX_FRAME);
+        let whole = self.rate.whole(samples);
         let start = self.voice.len();
         match &mut self.decoder {
             Some(decoder) => {
@@ -434,33 +465,34 @@ impl Playout {
 
     /// Change what is pending towards the wanted delay.
     fn steer(&mut self, clock: i64) {
-        let off = self.jitter.error(micros(clock + self.pending() as i64));
+        let off = self.jitter.error(self.rate.micros(clock + self.pending() as i64));
+        let lengths = self.rate.lengths;
         self.rest = self.rest.saturating_sub(1);
         if self.level.is_quiet() {
             self.content = clock;
             if off > QUIET_TOLERANCE {
-                stretch::cut(&mut self.voice, self.read, samples(off));
+                lengths.cut(&mut self.voice, self.read, self.rate.samples(off));
             } else if off < -QUIET_TOLERANCE {
-                stretch::extend(&mut self.voice, self.read, samples(-off));
+                lengths.extend(&mut self.voice, self.read, self.rate.samples(-off));
             }
             return;
         }
         if off <= IMPATIENT_TOLERANCE {
             self.content = clock;
         }
-        let impatient = clock - self.content > IMPATIENT;
+        let impatient = clock - self.content > IMPATIENT * i64::from(self.rate.hertz);
         let long = if impatient { IMPATIENT_TOLERANCE } else { LONG_TOLERANCE };
         if (-SHORT_TOLERANCE..=long).contains(&off) || self.rest > 0 {
             return;
         }
         // Short packets: two make enough to find a period in.
-        if off > 0 && self.pending() < stretch::ENOUGH && self.jitter.follower().is_some() {
+        if off > 0 && self.pending() < lengths.enough && self.jitter.follower().is_some() {
             return self.more(clock);
         }
         let changed = if off > 0 {
-            stretch::shorten(&mut self.voice, self.read, if off > LONG_TOLERANCE { 0.8 } else { 0.95 })
+            lengths.shorten(&mut self.voice, self.read, if off > LONG_TOLERANCE { 0.8 } else { 0.95 })
         } else {
-            stretch::lengthen(&mut self.voice, self.read, 0.8)
+            lengths.lengthen(&mut self.voice, self.read, 0.8)
         };
         if changed > 0 {
             self.rest = REST;
@@ -484,7 +516,7 @@ impl Level {
         if voice.is_empty() {
             return;
         }
-        self.last = voice.iter().map(|sample| sample * sample).sum::<f32>() / voice.len() as f32;
+        self.last = mean_square(voice);
         self.voice = self.last.max(self.voice * 0.998);
         self.noise = self.last.min(self.noise * 1.01 + 1e-10);
     }
@@ -505,15 +537,61 @@ fn fade_in(fading: &[f32], voice: &mut [f32]) {
     }
 }
 
-/// Samples of one timestamp unit.
-fn ratio(codec: Codec) -> usize {
-    (RATE / codec.clock_rate()) as usize
+/// What is made up at once while nothing comes, 10 ms, as the codec's timestamps count it.
+fn step_of(codec: Codec) -> i64 {
+    i64::from(codec.clock_rate()) / 100
 }
 
-fn micros(samples: i64) -> i64 {
-    samples * 1_000_000 / i64::from(RATE)
+/// Samples per second, and what follows from it.
+#[derive(Debug, Clone, Copy)]
+struct Rate {
+    hertz: u32,
+    lengths: Lengths,
 }
 
-fn samples(micros: i64) -> usize {
-    usize::try_from(micros * i64::from(RATE) / 1_000_000).unwrap_or(0)
+impl Rate {
+    fn new(hertz: u32) -> Rate {
+        Rate { hertz, lengths: Lengths::new(hertz) }
+    }
+
+    /// What is made up at once while nothing comes: 10 ms.
+    fn step(self) -> usize {
+        self.hertz as usize / 100
+    }
+
+    fn fade(self) -> usize {
+        self.hertz as usize / 200
+    }
+
+    /// The longest frame.
+    fn longest(self) -> usize {
+        codec::MAX_FRAME / (RATE / self.hertz) as usize
+    }
+
+    /// Rounded up to what a decoder can make up: whole 2.5 ms.
+    fn whole(self, samples: usize) -> usize {
+        samples.next_multiple_of(self.hertz as usize / 400).min(self.longest())
+    }
+
+    /// So many at 48 kHz.
+    fn full(self, samples: usize) -> u64 {
+        samples as u64 * u64::from(RATE / self.hertz)
+    }
+
+    /// Of so many timestamp units.
+    fn samples_of(self, units: i64, codec: Codec) -> usize {
+        usize::try_from(units * i64::from(self.hertz) / i64::from(codec.clock_rate())).unwrap_or(0)
+    }
+
+    fn units(self, samples: i64, codec: Codec) -> i64 {
+        samples * i64::from(codec.clock_rate()) / i64::from(self.hertz)
+    }
+
+    fn micros(self, samples: i64) -> i64 {
+        codec::micros(samples, self.hertz)
+    }
+
+    fn samples(self, micros: i64) -> usize {
+        usize::try_from(micros * i64::from(self.hertz) / 1_000_000).unwrap_or(0)
+    }
 }

@@ -104,6 +104,13 @@ impl Resampler {
         (self.at, self.step) = (other.at, other.step);
     }
 
+    /// Forget what came before.
+    pub(crate) fn clear(&mut self) {
+        self.line.clear();
+        self.line.resize(self.taps - 1, 0.0);
+        self.at = 0.0;
+    }
+
     /// Run `correction` times faster through the input than nominal (1 + a few hundred ppm); at most 5 % either way.
     pub(crate) fn adjust(&mut self, correction: f64) {
         self.step = self.nominal * correction.clamp(0.95, 1.05);
@@ -144,6 +151,22 @@ impl Resampler {
             self.line.truncate(self.line.len() - used);
             self.at -= used as f64;
         }
+    }
+}
+
+/// Voice that waits, at another rate from now on: a moment of it, which keeps its length.
+pub(crate) fn convert(voice: &mut Vec<f32>, from: u32, to: u32) {
+    let wanted = voice.len() * to as usize / from.max(1) as usize;
+    let converted = Resampler::convert(voice, from, to);
+    voice.clear();
+    voice.extend_from_slice(&converted[..wanted.min(converted.len())]);
+}
+
+/// Let the step from `last` to what follows go over `fade` samples.
+pub(crate) fn even_out(last: f32, voice: &mut [f32], fade: usize) {
+    let offset = last - voice.first().copied().unwrap_or(last);
+    for (n, sample) in voice.iter_mut().take(fade).enumerate() {
+        *sample += offset * (1.0 - n as f32 / fade as f32);
     }
 }
 

@@ -1,5 +1,7 @@
 //! When a G.711 sender need not send, and what the silence sounds like (RFC 3389).
 
+use crate::power::mean_square;
+
 /// Louder than this over the noise is voice, in dB.
 const OVER: f32 = 8.0;
 /// Louder than this is always worth sending, and quieter than this never, in dBov: hold music is no noise.
@@ -45,8 +47,7 @@ impl Default for Silence {
 impl Silence {
     /// The next frame, of `ms`.
     pub(crate) fn judge(&mut self, voice: &[f32], ms: u32) -> Frame {
-        let power = voice.iter().map(|sample| sample * sample).sum::<f32>() / voice.len().max(1) as f32;
-        let level = (10.0 * power.max(1e-13).log10()).clamp(-127.0, 0.0);
+        let level = (10.0 * mean_square(voice).max(1e-13).log10()).clamp(-127.0, 0.0);
         self.floor += match level < self.floor {
             true => (level - self.floor) * FALL,
             false => (level - self.floor).min(RISE * ms as f32 / 1_000.0),

@@ -26,8 +26,9 @@
 //! What is in brackets is not there yet. With SRTP a source is believed, and an address latched to, only after its
 //! packet has proved authentic; with ICE there is no latching, and its consent checks (RFC 7675) are the keep-alives.
 //!
-//! Voice on this side is mono, 48 kHz, -1 to 1, in pieces of any length; `capture` and `playout` are media time,
-//! `now` is when a packet came or a report is due. After every call drain [`Stream::poll_transmit`] and
+//! Voice on this side is mono, -1 to 1, in pieces of any length, with as many samples per second as the best codec that
+//! was agreed on: [`Stream::rate`]. So a G.711 call is 8 kHz from end to end, and nothing is converted. `capture` and
+//! `playout` are media time, `now` is when a packet came or a report is due. After every call drain [`Stream::poll_transmit`] and
 //! [`Stream::poll_event`], then call [`Stream::handle_timeout`] at [`Stream::poll_timeout`].
 //!
 //! Read `stream/receive.rs` for whose packets are believed, `stream/send.rs` for what goes out, `stream/report.rs`
@@ -48,7 +49,7 @@ use std::time::{Duration, Instant};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 
-use crate::codec::CodecError;
+use crate::codec::{self, CodecError};
 use crate::config::{Codec, Event, StreamConfig, StreamId};
 use crate::history::Second;
 use crate::jitter::DelayPolicy;
@@ -112,6 +113,8 @@ pub struct Stream {
     began: Instant,
     random: ChaCha8Rng,
     config: Option<StreamConfig>,
+    /// Samples per second of the voice on this side.
+    rate: u32,
     sender: Sender,
     receiver: Receiver,
     reporter: Reporter,
@@ -140,6 +143,7 @@ impl Stream {
             cname: rtcp::random_cname(&mut random),
             random,
             config: None,
+            rate: codec::RATE,
             receiver: Receiver::new(),
             reporter: Reporter::default(),
             keep_alive: None,
@@ -154,12 +158,16 @@ impl Stream {
     }
 
     /// Tell the stream what was agreed; may be given again after each new agreement. Sequence numbers go on, and what
-    /// did not change is not disturbed.
+    /// did not change is not disturbed. The [`rate`](Self::rate) may be another from then on.
     ///
     /// # Errors
     /// The codec refuses its configuration; nothing has changed then.
     pub fn configure(&mut self, now: Instant, config: StreamConfig) -> Result<(), CodecError> {
-        self.sender.configure(&config)?;
+        let rate = config.rate();
+        self.sender.configure(&config, rate)?;
+        if std::mem::replace(&mut self.rate, rate) != rate {
+            self.receiver.set_rate(rate);
+        }
         self.receiver.configure(now, self.config.as_ref(), &config);
         self.reporter.configure(now, &config, &mut self.random);
         self.configure_keep_alive(now, &config);
@@ -170,6 +178,12 @@ impl Stream {
         }
         self.config = Some(config);
         Ok(())
+    }
+
+    /// Samples per second of the voice taken and given, that of the best codec that may be sent or received: 8000, 16000
+    /// or 48000; 48000 until the stream is configured.
+    pub fn rate(&self) -> u32 {
+        self.rate
     }
 
     /// What the stream was told last.

@@ -38,7 +38,7 @@ impl Phone {
     /// Where voice goes now.
     fn sends_to(&mut self) -> SocketAddr {
         while self.stream.poll_transmit().is_some() {}
-        self.stream.capture(self.now, &[0.0; 960]);
+        self.stream.capture(self.now, &[0.0; 160]);
         self.stream.poll_transmit().unwrap().to
     }
 

@@ -6,7 +6,7 @@ use std::alloc::System;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use media::bench::Conference;
+use media::bench::{Conference, TICK};
 use media::stream::Channel;
 use media::{Codec, Stream, StreamConfig, StreamId};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -35,27 +35,32 @@ impl Call {
             stream.configure(now, StreamConfig { hear_tones: true, ..config }).unwrap();
             stream
         };
-        Call { now, sides: [side(0), side(1)], conference: Conference::new(4), tick: 0 }
+        // Two streams of one rate, and one of each other: a room that has something to convert.
+        let sides = [side(0), side(1)];
+        let rate = sides[0].rate();
+        let conference = Conference::of(&[rate, rate, 8_000, 48_000], true);
+        Call { now, sides, conference, tick: 0 }
     }
 
     /// A second, whose every twentieth packet is lost; reports are left out, which come every few seconds.
     fn second(&mut self) {
-        for _ in 0..100 {
-            self.now += Duration::from_millis(10);
+        for _ in 0..48_000 / TICK {
+            self.now += Duration::from_millis(5);
             self.tick += 1;
-            let mut voice = [0.0; 480];
-            let ear = self.conference.tick(&[0.1; 480], |stream, said| match self.sides.get_mut(stream) {
+            let mut voice = [0.0; TICK];
+            let ear = self.conference.tick(&[0.1; TICK], |stream, said| match self.sides.get_mut(stream) {
                 Some(side) => side.playout(self.now, said),
                 None => said.fill(0.05),
             });
             assert!(ear.iter().all(|sample| sample.is_finite()));
             for (n, sample) in voice.iter_mut().enumerate() {
-                *sample = 0.3 * ((self.tick * 480 + n) as f32 * 0.05).sin() * ((self.tick as f32) * 0.1).sin();
+                *sample = 0.3 * ((self.tick * TICK + n) as f32 * 0.05).sin() * ((self.tick as f32) * 0.1).sin();
             }
             for side in 0..2 {
-                self.sides[side].capture(self.now, &voice);
+                let tick = self.sides[side].rate() as usize / (48_000 / TICK);
+                self.sides[side].capture(self.now, &voice[..tick]);
                 while let Some(transmit) = self.sides[side].poll_transmit() {
-                    if transmit.channel == Channel::Rtp && !self.tick.is_multiple_of(40) {
+                    if transmit.channel == Channel::Rtp && !self.tick.is_multiple_of(80) {
                         self.sides[1 - side].handle_rtp(self.now, address(side as u8), &transmit.bytes);
                     }
                     self.sides[side].recycle(transmit);

@@ -24,6 +24,8 @@ const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const MOUTH: f32 = 300.0;
 const PEERS: [f32; 3] = [500.0, 900.0, 1_300.0];
 const MUSIC: f32 = 1_900.0;
+/// The payload type of every peer's codec.
+const PAYLOAD: u8 = 96;
 /// The share of the power above which a tone is there, and below which it is not.
 const THERE: f32 = 0.1;
 const ABSENT: f32 = 0.01;
@@ -61,7 +63,7 @@ impl Device for Head {
     }
 }
 
-/// The other end of a stream: says a tone in G.711 and keeps what it hears.
+/// The other end of a stream: says a tone in its codec and keeps what it hears.
 struct Peer {
     stream: StreamId,
     heard: Arc<Mutex<Vec<f32>>>,
@@ -70,16 +72,16 @@ struct Peer {
 }
 
 impl Peer {
-    fn new(engine: &Engine, hertz: f32) -> Peer {
+    fn new(engine: &Engine, hertz: f32, codec: Codec) -> Peer {
         let socket = UdpSocket::bind((HERE, 0)).unwrap();
         socket.set_nonblocking(true).unwrap();
         let (stream, address) = engine.open(HERE).unwrap();
-        engine.configure(stream, StreamConfig::new(socket.local_addr().unwrap(), Codec::Pcmu, 0));
+        engine.configure(stream, StreamConfig::new(socket.local_addr().unwrap(), codec, PAYLOAD));
         let (heard, run) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(true)));
         let (ears, running) = (heard.clone(), run.clone());
         let thread = std::thread::spawn(move || {
-            let mut encoder = Encoder::new(&CodecConfig::new(Codec::Pcmu, 0)).unwrap();
-            let mut decoder = Decoder::new(Codec::Pcmu).unwrap();
+            let mut encoder = Encoder::new(&CodecConfig::new(codec, PAYLOAD)).unwrap();
+            let mut decoder = Decoder::new(codec).unwrap();
             let mut tone = common::Tone::new(hertz, 48_000);
             let (mut voice, mut payload, mut buffer) = ([0.0; 960], Vec::new(), [0; 2_000]);
             let mut due = Instant::now();
@@ -88,10 +90,10 @@ impl Peer {
                 // Three of them shall not be bent.
                 voice.iter_mut().for_each(|sample| *sample *= 0.4);
                 encoder.encode(&voice, &mut payload).unwrap();
-                let timestamp = u32::from(sequence) * 160;
+                let timestamp = u32::from(sequence) * (codec.clock_rate() / 50);
                 let packet = rtp::Packet {
                     marker: sequence == 0,
-                    payload_type: 0,
+                    payload_type: PAYLOAD,
                     sequence,
                     timestamp,
                     ssrc: 1,
@@ -129,6 +131,10 @@ struct World {
 
 impl World {
     fn new() -> World {
+        World::of([Codec::Pcmu; 3])
+    }
+
+    fn of(codecs: [Codec; 3]) -> World {
         let head = Head::default();
         let events = Arc::new(Mutex::new(Vec::new()));
         let kept = events.clone();
@@ -139,7 +145,7 @@ impl World {
             on_event: Box::new(move |event| kept.lock().unwrap().push(event)),
         })
         .unwrap();
-        let peers = PEERS.map(|hertz| Peer::new(&engine, hertz)).into();
+        let peers = PEERS.iter().zip(codecs).map(|(hertz, codec)| Peer::new(&engine, *hertz, codec)).collect();
         World { engine, head, peers, events }
     }
 
@@ -206,6 +212,22 @@ fn rooms_hear_themselves_and_nobody_hears_himself() {
     assert_eq!(world.listen(), ["1", "0", "", ""], "the third is not live");
     world.engine.arrange(vec![]);
     assert_eq!(world.listen(), ["m1", "m0", "", "01"], "as before");
+}
+
+/// 48, 16 and 8 kHz together and by twos; and one of them, who comes to another codec, is heard as before.
+#[test]
+fn peers_of_all_rates_hear_each_other() {
+    let world = World::of([Codec::Opus, Codec::G722, Codec::Pcmu]);
+    let [a, b, c] = world.streams([0, 1, 2]);
+    world.engine.arrange(vec![Room::with_user([a, b, c])]);
+    assert_eq!(world.listen(), ["m12", "m02", "m01", "012"]);
+    world.engine.arrange(vec![Room::with_user([b, c])]);
+    assert_eq!(world.listen(), ["", "m2", "m1", "12"]);
+    world.engine.arrange(vec![Room::without_user([a, c]), Room::with_user([b])]);
+    assert_eq!(world.listen(), ["2", "m", "0", "1"]);
+    world.engine.set_source(c, Source::Clip(music()));
+    world.engine.set_source(b, Source::Clip(music()));
+    assert_eq!(world.listen(), ["2", "h", "0h", "1"]);
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn ssrc(stream: &mut Stream, now: Instant) -> u32 {
 }
 
 fn say(stream: &mut Stream, now: Instant) -> Vec<Transmit> {
-    stream.capture(now, &[0.1; 960]);
+    stream.capture(now, &vec![0.1; stream.rate() as usize / 50]);
     std::iter::from_fn(|| stream.poll_transmit()).collect()
 }
 
@@ -142,7 +142,7 @@ fn two_with_one_ssrc_part() {
 fn our_own_packets_are_not_played_and_cost_one_goodbye() {
     let (mut stream, mut now) = alone();
     let (mut byes, mut names) = (0, std::collections::BTreeSet::new());
-    let mut heard = [0.0; 480];
+    let mut heard = [0.0; 80];
     for _ in 0..500 {
         now += Duration::from_millis(20);
         let sent = say(&mut stream, now);

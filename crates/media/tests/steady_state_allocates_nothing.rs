@@ -42,7 +42,7 @@ struct Call {
     stream: Stream,
     peer: SocketAddr,
     ticks: usize,
-    heard: [f32; 480],
+    heard: Vec<f32>,
 }
 
 impl Call {
@@ -51,7 +51,8 @@ impl Call {
         let peer = SocketAddr::from(([192, 0, 2, 1], 4_000));
         let mut stream = Stream::new(now, [1; 32], StreamId(1));
         stream.configure(now, StreamConfig::new(peer, codec, 96)).unwrap();
-        Call { now, stream, peer, ticks: 0, heard: [0.0; 480] }
+        let rate = stream.rate();
+        Call { now, stream, peer, ticks: 0, heard: vec![0.0; rate as usize / 100] }
     }
 
     /// Every so manieth packet is lost, if any. Reports are left out: they are one packet in five seconds.
@@ -60,7 +61,7 @@ impl Call {
             self.ticks += 1;
             self.now += Duration::from_millis(10);
             let said: [f32; 480] = std::array::from_fn(|n| ((self.ticks * 480 + n) as f32 * 0.02).sin() * 0.3);
-            self.stream.capture(self.now, &said);
+            self.stream.capture(self.now, &said[..self.heard.len()]);
             while let Some(transmit) = self.stream.poll_transmit() {
                 if transmit.channel == Channel::Rtp && lost.is_none_or(|lost| !self.ticks.is_multiple_of(lost)) {
                     self.stream.handle_rtp(self.now, self.peer, &transmit.bytes);

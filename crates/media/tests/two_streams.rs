@@ -29,15 +29,15 @@ fn digits(events: &[Event]) -> String {
 /// Both hear the other's tone in the last `seconds`.
 fn assert_tones(pair: &Pair, seconds: usize, least: f32) {
     for (side, hertz) in [(0, 1_000.0), (1, 440.0)] {
-        let heard = &pair.sides[side].heard;
-        let tonality = common::tonality(&heard[heard.len() - seconds * 48_000..], hertz, 48_000);
+        let (heard, rate) = (&pair.sides[side].heard, pair.sides[side].stream.rate());
+        let tonality = common::tonality(&heard[heard.len() - seconds * rate as usize..], hertz, rate);
         assert!(tonality > least, "side {side} hears {tonality} of {hertz} Hz");
     }
 }
 
 #[test]
 fn a_perfect_network_carries_every_codec_unhurt() {
-    for codec in [Codec::Opus, Codec::Pcmu, Codec::Pcma] {
+    for codec in [Codec::Opus, Codec::G722, Codec::Pcmu, Codec::Pcma] {
         for ptime in [10, 20, 60] {
             let mut pair = Pair::new(1, PERFECT, |remote| StreamConfig {
                 send: CodecConfig { ptime, ..CodecConfig::new(codec, 96) },
@@ -133,10 +133,10 @@ fn without_events_keys_are_tones() {
     pair.run(Duration::from_millis(400));
     let heard = &pair.sides[1].heard;
     let sounding: Vec<_> =
-        heard.chunks_exact(480).filter(|piece| common::rms(piece) > 0.05).flatten().copied().collect();
-    assert!((3_840..=5_760).contains(&sounding.len()), "{} samples", sounding.len());
+        heard.chunks_exact(80).filter(|piece| common::rms(piece) > 0.05).flatten().copied().collect();
+    assert!((640..=960).contains(&sounding.len()), "{} samples", sounding.len());
     for hertz in [697.0, 1_209.0] {
-        let share = common::share(&sounding[480..3_360], hertz, 48_000);
+        let share = common::share(&sounding[80..560], hertz, 8_000);
         assert!(share > 0.35, "{share} of {hertz} Hz");
     }
 }
@@ -159,7 +159,7 @@ fn directions_and_mute_are_obeyed() {
     assert_eq!(pair.sides[0].stream.stats().packets_sent, sent);
     pair.sides[0].heard.clear();
     pair.run(Duration::from_secs(1));
-    assert!(common::tonality(&pair.sides[0].heard, 1_000.0, 48_000) > 0.95, "heard again after the hold");
+    assert!(common::tonality(&pair.sides[0].heard, 1_000.0, 8_000) > 0.95, "heard again after the hold");
 
     pair.sides[0].stream.configure(pair.now, hold(Direction::SendRecv)).unwrap();
     pair.sides[0].stream.set_muted(true);

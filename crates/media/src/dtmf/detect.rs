@@ -1,15 +1,13 @@
 //! Keys heard as tones in the voice (ITU-T Q.23, Q.24), where a peer sends no telephone events.
 //!
 //! Eight resonators (Goertzel) listen for 20 ms, a new set beginning every 10 ms. A key is told when two sets in a
-//! row hear the same pair and little else, for which 40 ms of it suffice; it ends when two in a row do not.
+//! row hear the same pair and little else, for which 40 ms of it suffice; it ends when two in a row do not. All of it lies
+//! below 4 kHz, so that 8 kHz do as well as more.
 
 use std::f64::consts::TAU;
 
 use super::{frequencies, key_of};
 
-/// Samples a set listens to, and by which it follows the one before, at 48 kHz.
-const WINDOW: usize = 960;
-const HOP: usize = 480;
 /// The pair's share of all power, at least, once what a tone off the middle loses is made up for.
 const PURITY: f32 = 0.92;
 /// How far a tone may be off its frequency: Q.24 takes 1.5 % and refuses 3.5 %.
@@ -31,6 +29,8 @@ const TONES: usize = 16;
 /// Listens to one voice.
 #[derive(Debug, Clone)]
 pub(crate) struct Detector {
+    /// Samples by which a set follows the one before; each listens to twice as many.
+    hop: usize,
     turns: [f32; TONES],
     sets: [Set; 2],
     /// The key that sounds, or is about to, and how many sets heard it.
@@ -52,8 +52,9 @@ impl Set {
     const NEW: Set = Set { at: 0, power: 0.0, one: [0.0; TONES], two: [0.0; TONES] };
 }
 
-impl Default for Detector {
-    fn default() -> Detector {
+impl Detector {
+    /// Of voice of `rate` samples per second, 8000 or more.
+    pub(crate) fn new(rate: u32) -> Detector {
         let mut hertz = [0.0; TONES];
         for group in 0..4u8 {
             // The digits of a diagonal: 1, 5, 9, D.
@@ -62,24 +63,24 @@ impl Default for Detector {
             (hertz[group], hertz[group + 4]) = (row, column);
             (hertz[group + 8], hertz[group + 12]) = (2.0 * row, 2.0 * column);
         }
-        let turns = hertz.map(|hertz| (2.0 * (TAU * f64::from(hertz) / 48_000.0).cos()) as f32);
-        Detector { turns, sets: [Set::NEW, Set { at: HOP, ..Set::NEW }], heard: None, missed: 0, phases: [0.0; 8] }
+        let turns = hertz.map(|hertz| (2.0 * (TAU * f64::from(hertz) / f64::from(rate)).cos()) as f32);
+        let hop = rate as usize / 100;
+        Detector { hop, turns, sets: [Set::NEW, Set { at: hop, ..Set::NEW }], heard: None, missed: 0, phases: [0.0; 8] }
     }
-}
 
-impl Detector {
-    /// The next samples at 48 kHz; `told` gets each key once, when it is sure.
+    /// The next samples; `told` gets each key once, when it is sure.
     pub(crate) fn hear(&mut self, voice: &[f32], mut told: impl FnMut(char)) {
+        let window = 2 * self.hop;
         let mut rest = voice;
         while !rest.is_empty() {
-            let room = self.sets.iter().map(|set| WINDOW - set.at).min().unwrap_or(WINDOW);
+            let room = self.sets.iter().map(|set| window - set.at).min().unwrap_or(window);
             let (piece, after) = rest.split_at(room.min(rest.len()));
             for set in &mut self.sets {
                 set.listen(&self.turns, piece);
             }
             for index in 0..self.sets.len() {
-                if self.sets[index].at == WINDOW {
-                    let found = self.sets[index].judge(&self.turns, &mut self.phases);
+                if self.sets[index].at == window {
+                    let found = self.sets[index].judge(self.hop, &self.turns, &mut self.phases);
                     self.sets[index] = Set::NEW;
                     self.note(found, &mut told);
                 }
@@ -122,28 +123,29 @@ impl Set {
     }
 
     /// The event whose tones these samples are.
-    fn judge(&self, turns: &[f32; TONES], phases: &mut [f32; 8]) -> Option<u8> {
+    fn judge(&self, hop: usize, turns: &[f32; TONES], phases: &mut [f32; 8]) -> Option<u8> {
+        let (window, hop) = (2.0 * hop as f32, hop as f32);
         // Mean squares of the best-fitting sines.
         let powers: [f32; TONES] = std::array::from_fn(|tone| {
             let (one, two) = (self.one[tone], self.two[tone]);
-            2.0 * (one * one + two * two - turns[tone] * one * two) / (WINDOW * WINDOW) as f32
+            2.0 * (one * one + two * two - turns[tone] * one * two) / (window * window)
         });
         let strongest = |group: &[f32]| (0..4).max_by(|a, b| group[*a].total_cmp(&group[*b])).unwrap_or(0);
         let (row, column) = (strongest(&powers[..4]), strongest(&powers[4..8]));
         let (low, high) = (powers[row], powers[4 + column]);
-        let mean = self.power / WINDOW as f32;
+        let mean = self.power / window;
         // How far off a tone is, in Hz: by what it turned since the set before, against what it should have.
         let mut off = |tone: usize| {
             let angle = (turns[tone] / 2.0).acos();
             let phase = (self.two[tone] * angle.sin()).atan2(self.one[tone] - self.two[tone] * angle.cos());
-            let turned = phase - std::mem::replace(&mut phases[tone], phase) - angle * HOP as f32;
+            let turned = phase - std::mem::replace(&mut phases[tone], phase) - angle * hop;
             let turned = turned - (turned / std::f32::consts::TAU).round() * std::f32::consts::TAU;
-            (turned / HOP as f32, turned / HOP as f32 / angle)
+            (turned / hop, turned / hop / angle)
         };
         let offs: [(f32, f32); 8] = std::array::from_fn(&mut off);
         // A tone that is off the middle of its resonator has lost this share.
         let whole = |power: f32, off: f32| {
-            let x = (off * WINDOW as f32 / 2.0).clamp(-1.6, 1.6);
+            let x = (off * window / 2.0).clamp(-1.6, 1.6);
             if x.abs() < 1e-3 { power } else { power / (x.sin() / x).powi(2) }
         };
         let ((low_off, low_share), (high_off, high_share)) = (offs[row], offs[4 + column]);
@@ -171,11 +173,18 @@ mod tests {
     use super::*;
     use crate::codec::{Decoder, Encoder};
     use crate::config::{Codec, CodecConfig};
+    use crate::resample::Resampler;
 
+    /// At 48 kHz, and the same at 8 kHz.
     fn detect(voice: &[f32]) -> String {
-        let (mut detector, mut keys) = (Detector::default(), String::new());
-        voice.chunks(160).for_each(|piece| detector.hear(piece, |key| keys.push(key)));
-        keys
+        let heard = |voice: &[f32], rate: u32| {
+            let (mut detector, mut keys) = (Detector::new(rate), String::new());
+            voice.chunks(160).for_each(|piece| detector.hear(piece, |key| keys.push(key)));
+            keys
+        };
+        let full = heard(voice, 48_000);
+        assert_eq!(full, heard(&Resampler::convert(voice, 48_000, 8_000), 8_000), "at 8 kHz");
+        full
     }
 
     /// Tones of a length in ms, one after the other, at a level of each in dBov and off their frequency.
@@ -220,7 +229,7 @@ mod tests {
         let mut sender = ToneSender::default();
         sender.push(ALL);
         let mut voice = vec![0.0; 48_000 * 4];
-        sender.fill(&mut voice);
+        sender.fill(&mut voice, 48_000);
         let mut random = 9u32;
         for sample in &mut voice {
             random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::Volume;
+use crate::codec::RATE;
 use crate::mixer::Voice;
 use crate::stream::meter::Meter;
 
@@ -65,7 +66,7 @@ impl Desk {
 
     /// What the microphone heard becomes what the mixer gets.
     pub(super) fn mouth(&mut self, voice: &mut Voice) {
-        self.heard.hear(voice);
+        self.heard.hear(voice, RATE);
         fade(voice, self.volume.microphone, self.wanted.microphone);
         self.volume.microphone = self.wanted.microphone;
     }
@@ -74,7 +75,7 @@ impl Desk {
     pub(super) fn ear(&mut self, voice: &mut Voice) {
         fade(voice, self.volume.speaker, self.wanted.speaker);
         self.volume.speaker = self.wanted.speaker;
-        self.played.hear(voice);
+        self.played.hear(voice, RATE);
     }
 
     /// Show the numbers, with what waits in the rings.

@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use crate::codec::RATE;
 use crate::config::{Event, StreamId};
-use crate::mixer::{self, TICK, Voice};
+use crate::mixer::{self, TICK};
+use crate::resample::Resampler;
 use crate::to_i16;
 use ogg::OggOpus;
 
@@ -85,8 +86,30 @@ const MAX_BYTES: u64 = u32::MAX as u64 - (1 << 23);
 pub(super) struct Recorder {
     ring: rtrb::Producer<f32>,
     layout: Layout,
+    /// Both sides to the file's rate, from another.
+    rate: u32,
+    up: Option<[Side; 2]>,
     /// The disk cannot follow.
     behind: Arc<AtomicBool>,
+}
+
+/// One side of a call, on its way to the file's rate.
+#[derive(Debug)]
+struct Side {
+    resampler: Resampler,
+    voice: Vec<f32>,
+}
+
+impl Side {
+    fn new(rate: u32) -> Side {
+        Side { resampler: Resampler::fixed(rate, RATE), voice: Vec::with_capacity(TICK) }
+    }
+
+    fn convert(&mut self, voice: &[f32]) -> &[f32] {
+        self.voice.clear();
+        self.resampler.process(voice, &mut self.voice);
+        &self.voice
+    }
 }
 
 impl Recorder {
@@ -120,12 +143,18 @@ impl Recorder {
             tell(false, error);
         };
         let thread = std::thread::Builder::new().name("denwa-recorder".into()).spawn(run)?;
-        Ok((Recorder { ring, layout, behind }, thread))
+        Ok((Recorder { ring, layout, rate: RATE, up: None, behind }, thread))
     }
 
-    /// A tick of both sides.
-    pub(super) fn record(&mut self, sent: &Voice, said: &Voice) {
-        let mut mixed = [0.0; TICK];
+    /// A tick of both sides, at `rate` samples per second, which may be another each time.
+    pub(super) fn record(&mut self, sent: &[f32], said: &[f32], rate: u32) {
+        if std::mem::replace(&mut self.rate, rate) != rate {
+            self.up = (rate != RATE).then(|| [Side::new(rate), Side::new(rate)]);
+        }
+        let (sent, said) = match &mut self.up {
+            Some([left, right]) => (left.convert(sent), right.convert(said)),
+            None => (sent, said),
+        };
         let needs = if self.layout == Layout::Stereo { 2 * TICK } else { TICK };
         if self.ring.slots() < needs {
             return self.behind.store(true, Ordering::Relaxed);
@@ -134,6 +163,7 @@ impl Recorder {
         match self.layout {
             Layout::Stereo => chunk.fill_from_iter(sent.iter().zip(said).flat_map(|(sent, said)| [*sent, *said])),
             Layout::Mono => {
+                let mut mixed = [0.0; TICK];
                 mixed.iter_mut().zip(sent.iter().zip(said)).for_each(|(mixed, (sent, said))| *mixed = sent + said);
                 mixer::limit(&mut mixed);
                 chunk.fill_from_iter(mixed)

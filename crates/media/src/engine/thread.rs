@@ -180,6 +180,7 @@ impl Media {
                     if let Err(error) = leg.stream.configure(now(), *config) {
                         tracing::error!(%error, "the codec refuses what was agreed");
                     }
+                    leg.part.set_rate(leg.stream.rate());
                 }),
                 Command::SetLive { stream, live } => {
                     self.with(stream, |leg| leg.live = live);
@@ -304,19 +305,20 @@ impl Media {
             voice.capture(&mut mouth, self.hardware.delay());
         }
         for leg in self.legs.values_mut() {
-            leg.stream.playout(at, &mut leg.part.said);
+            leg.stream.playout(at, leg.part.said_mut());
         }
         self.mixer.begin();
         for leg in self.legs.values_mut() {
             self.mixer.add(&mut leg.part);
         }
+        self.mixer.mix();
         for (id, leg) in &mut self.legs {
             if self.mixer.take(&mut leg.part, &mouth) {
                 (self.on_event)(Event::Played { stream: *id });
             }
-            leg.stream.capture(now, &leg.part.heard);
+            leg.stream.capture(now, leg.part.heard());
             if let Some(recorder) = &mut leg.recorder {
-                recorder.record(&leg.part.heard, &leg.part.said);
+                recorder.record(leg.part.heard(), leg.part.said(), leg.stream.rate());
                 if recorder.is_over() {
                     leg.recorder = None;
                 }

@@ -73,15 +73,7 @@ impl Delays {
     /// Take the delay of a packet, in µs. `restorable` is the share of packets, 0 to 1, that are lost and come again
     /// with their follower, which is sent `follower` µs later.
     pub(super) fn add(&mut self, delay: i64, restorable: f64, follower: i64) {
-        if self.window.len() == WINDOW
-            && let Some(oldest) = self.window.pop_front()
-        {
-            let at = self.sorted.partition_point(|other| *other < oldest);
-            self.sorted.remove(at);
-        }
-        self.window.push_back(delay);
-        let at = self.sorted.partition_point(|other| *other < delay);
-        self.sorted.insert(at, delay);
+        self.take_in(delay);
         let base = self.sorted.first().copied().unwrap_or(delay);
         self.best = match self.policy {
             DelayPolicy::Worth(percent) => {
@@ -100,6 +92,24 @@ impl Delays {
         };
     }
 
+    /// The oldest goes, the newest comes; what lies between their places in the order moves by one.
+    fn take_in(&mut self, delay: i64) {
+        let place = |sorted: &[i64], delay: i64| sorted.partition_point(|other| *other < delay);
+        let to = place(&self.sorted, delay);
+        let oldest = if self.window.len() == WINDOW { self.window.pop_front() } else { None };
+        self.window.push_back(delay);
+        let Some(oldest) = oldest else { return self.sorted.insert(to, delay) };
+        let from = place(&self.sorted, oldest);
+        let to = if from < to {
+            self.sorted.copy_within(from + 1..to, from);
+            to - 1
+        } else {
+            self.sorted.copy_within(to..from, to + 1);
+            to
+        };
+        self.sorted[to] = delay;
+    }
+
     /// The delay to aim at when a µs costs `price`, and being late a packet.
     fn cheapest(&mut self, price: f64, restorable: f64, follower: i64) -> i64 {
         let sorted = &self.sorted;
@@ -109,20 +119,25 @@ impl Delays {
         let cost = |delay: i64, late: f64, follower_late: f64| {
             (delay - base) as f64 * price + late + restorable * follower_late
         };
-        let cost_of = |delay: i64| cost(delay, late(delay), late(delay - follower));
+        let restored = |delay: i64| if restorable > 0.0 { late(delay - follower) } else { 0.0 };
+        let cost_of = |delay: i64| cost(delay, late(delay), restored(delay));
         let (mut lowest, mut best) = (f64::MAX, base);
-        for (n, delay) in sorted.iter().enumerate() {
+        let present = cost_of(self.best);
+        // The best costs no more than to wait for all, nor than now: delays that make more packets late are not it.
+        let all = cost(sorted.last().copied().unwrap_or(base), 0.0, 0.0);
+        let bound = if self.best >= base { all.min(present) } else { all };
+        let dear = if restorable > 0.0 { 0 } else { (count as f64 * (1.0 - bound)) as usize };
+        let mut n = dear.saturating_sub(2);
+        while let Some(delay) = sorted.get(n) {
             if (delay - base) as f64 * price >= lowest {
                 break;
             }
-            if sorted.get(n + 1) == Some(delay) {
+            n += 1;
+            if sorted.get(n) == Some(delay) {
                 continue;
             }
-            let sum = if restorable > 0.0 {
-                cost_of(*delay)
-            } else {
-                cost(*delay, (count - 1 - n) as f64 / count as f64, 0.0)
-            };
+            let sum =
+                if restorable > 0.0 { cost_of(*delay) } else { cost(*delay, (count - n) as f64 / count as f64, 0.0) };
             if sum < lowest {
                 (lowest, best) = (sum, *delay);
             }
@@ -143,7 +158,7 @@ impl Delays {
             self.regret = 0.0;
             return most;
         }
-        let excess = cost_of(self.best) - lowest;
+        let excess = present - lowest;
         self.regret = if excess > 0.0 { self.regret + excess } else { 0.0 };
         if self.regret <= CHANGE {
             return self.best;

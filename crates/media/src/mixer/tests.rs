@@ -1,4 +1,5 @@
 use super::*;
+use crate::testing::{sine, snr_of_sine};
 
 fn near(value: f32, wanted: f32) {
     assert!((value - wanted).abs() < 1e-5, "{value} is not {wanted}");
@@ -36,17 +37,25 @@ impl World {
         for _ in 0..2 * tens_of_ms {
             self.mixer.begin();
             for (part, level) in self.parts.iter_mut().zip(&self.levels) {
-                part.said = [*level; TICK];
+                part.said_mut().fill(*level);
                 self.mixer.add(part);
             }
+            self.mixer.mix();
             let mut ear = [9.0; TICK];
             for (part, heard) in self.parts.iter_mut().zip(&mut self.heard) {
                 self.played += usize::from(self.mixer.take(part, &[self.mouth; TICK]));
-                heard.extend(part.heard);
+                heard.extend(part.heard());
             }
             self.mixer.finish(&mut ear);
             self.ear.extend(ear);
         }
+    }
+
+    /// The same at other rates.
+    fn at(rates: &[u32], levels: &[f32], mouth: f32) -> World {
+        let mut world = World::new(levels, mouth);
+        world.parts.iter_mut().zip(rates).for_each(|(part, rate)| part.set_rate(*rate));
+        world
     }
 
     /// What each hears at last, the ear at the end.
@@ -100,9 +109,9 @@ fn every_change_of_rooms_ends_right_and_without_a_click() {
         &[],
         &[(&[0], false), (&[1], false), (&[2], true)],
     ];
-    for before in arrangements {
-        for after in arrangements {
-            let mut world = World::new(&[0.1, 0.2, 0.3], 0.05);
+    for rates in [[48_000; 3], [8_000; 3], [8_000, 16_000, 48_000], [8_000, 8_000, 16_000]] {
+        for (before, after) in arrangements.iter().flat_map(|before| arrangements.map(|after| (before, after))) {
+            let mut world = World::at(&rates, &[0.1, 0.2, 0.3], 0.05);
             world.arrange(before);
             world.run(5);
             world.arrange(after);
@@ -111,13 +120,115 @@ fn every_change_of_rooms_ends_right_and_without_a_click() {
             fresh.arrange(after);
             let wanted = fresh.settled();
             assert!(
-                changed.iter().zip(&wanted).all(|(a, b)| (a - b).abs() < 1e-5),
-                "{before:?} to {after:?}: {changed:?}, not {wanted:?}"
+                changed.iter().zip(&wanted).all(|(a, b)| (a - b).abs() < 1e-4),
+                "{rates:?}, {before:?} to {after:?}: {changed:?}, not {wanted:?}"
             );
             // All that can change is 0.65, over a tick.
-            assert!(world.steepest() < 2.0 / TICK as f32, "{before:?} to {after:?}: {}", world.steepest());
+            let (steepest, limit) = (world.steepest(), 2.0 / room::samples(room::layer_of(rates[0])) as f32);
+            assert!(steepest < limit, "{rates:?}, {before:?} to {after:?}: {steepest}");
         }
     }
+}
+
+/// Seconds of what each hears, and the ear, when each says a tone of its own.
+fn sing(rates: &[u32], hertz: &[f32], user: bool) -> Vec<Vec<f32>> {
+    let mut world = World::at(rates, &vec![0.0; rates.len()], 0.0);
+    let all: Vec<_> = (0..rates.len()).collect();
+    world.arrange(&[(&all, user)]);
+    let voices: Vec<_> = rates.iter().zip(hertz).map(|(rate, hertz)| sine(*hertz, *rate, 1.0, 0.2)).collect();
+    let mouth = sine(700.0, 48_000, 1.0, 0.2);
+    for mouth in mouth.chunks_exact(TICK).enumerate().map(|(tick, mouth)| (tick, mouth.try_into().unwrap())) {
+        world.mixer.begin();
+        for (part, voice) in world.parts.iter_mut().zip(&voices) {
+            let length = part.said().len();
+            part.said_mut().copy_from_slice(&voice[mouth.0 * length..][..length]);
+            world.mixer.add(part);
+        }
+        world.mixer.mix();
+        for (part, heard) in world.parts.iter_mut().zip(&mut world.heard) {
+            world.mixer.take(part, mouth.1);
+            heard.extend(part.heard());
+        }
+        let mut ear = [0.0; TICK];
+        world.mixer.finish(&mut ear);
+        world.ear.extend(ear);
+    }
+    world.heard.push(world.ear);
+    world.heard
+}
+
+#[test]
+fn every_pitch_is_right_between_all_rates() {
+    for low in [8_000, 16_000] {
+        for high in [8_000, 16_000, 48_000] {
+            let heard = sing(&[low, high], &[440.0, 1_000.0], false);
+            for (heard, hertz, rate) in [(&heard[0], 1_000.0, low), (&heard[1], 440.0, high)] {
+                let snr = snr_of_sine(&heard[heard.len() / 4..], hertz, rate);
+                assert!(snr > 55.0, "{hertz} Hz from {low} and {high} at {rate}: {snr} dB");
+            }
+            assert!(heard[2].iter().all(|sample| *sample == 0.0), "the user is not there");
+        }
+    }
+    for rate in [8_000, 16_000] {
+        let heard = sing(&[rate], &[440.0], true);
+        let (own, ear) =
+            (snr_of_sine(&heard[0][2_000..], 700.0, rate), snr_of_sine(&heard[1][12_000..], 440.0, 48_000));
+        assert!(own > 55.0 && ear > 55.0, "{rate}: {own} dB of the mouth, {ear} dB at the ear");
+    }
+}
+
+#[test]
+fn a_source_sounds_at_its_pitch_at_every_rate() {
+    let clip = Arc::new(Clip::from_samples(&sine(440.0, 48_000, 1.0, 0.3), 48_000).unwrap());
+    for rate in [8_000, 16_000, 48_000] {
+        for source in [Source::Clip(clip.clone()), Source::Tone(Tone::continuous(440.0, 0.3))] {
+            let mut world = World::at(&[rate], &[0.0], 0.0);
+            world.parts[0].set_source(source.clone());
+            world.run(60);
+            let snr = snr_of_sine(&world.heard[0][rate as usize / 10..], 440.0, rate);
+            assert!(snr > 55.0, "{rate}: {snr} dB of {source:?}");
+            world.parts[0].set_source(Source::Microphone);
+            world.run(3);
+            assert!(world.heard[0].iter().rev().take(40).all(|sample| *sample == 0.0));
+            // Neither its beginning nor its end clicks.
+            let steepest = 0.3 * std::f32::consts::TAU * 440.0 / rate as f32 * 1.1;
+            assert!(world.steepest() < steepest, "{rate}: {} of {source:?}", world.steepest());
+        }
+    }
+}
+
+#[test]
+fn who_changes_his_rate_leaves_and_enters_without_a_click() {
+    for (before, after) in [(48_000, 8_000), (8_000, 48_000), (16_000, 8_000)] {
+        let mut world = World::at(&[before, 48_000, 8_000], &[0.1, 0.2, 0.3], 0.05);
+        world.arrange(&[(&[0, 1, 2], true)]);
+        world.run(5);
+        world.parts[0].set_rate(after);
+        let settled = world.settled();
+        let wanted = [0.55, 0.45, 0.35, 0.6];
+        assert!(settled.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-4), "{before} to {after}: {settled:?}");
+        assert!(world.steepest() < 2.0 / 80.0, "{before} to {after}: {}", world.steepest());
+    }
+}
+
+#[test]
+fn members_of_one_rate_are_not_converted() {
+    let mut world = World::at(&[8_000, 8_000], &[0.0, 0.0], 0.0);
+    world.arrange(&[(&[0, 1], false)]);
+    world.run(3);
+    let mut said = |n: usize| {
+        let noise: Vec<f32> = (0..room::samples(2)).map(|m| ((n * 977 + m * m) % 101) as f32 / 300.0).collect();
+        world.mixer.begin();
+        for part in &mut world.parts {
+            part.said_mut().fill(0.0);
+        }
+        world.parts[0].said_mut().copy_from_slice(&noise);
+        world.parts.iter_mut().for_each(|part| world.mixer.add(part));
+        world.mixer.mix();
+        world.mixer.take(&mut world.parts[1], &[0.0; TICK]);
+        assert_eq!(world.parts[1].heard(), noise, "bit by bit");
+    };
+    (0..5).for_each(&mut said);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! How loud something is, for the eye.
 
+use crate::power::mean_square;
+
 /// Of the new loudness this share counts in each frame of 10 ms: a meter that follows speech and does not flicker.
 const SHARE: f32 = 0.15;
 /// What is quieter counts as silence: the least that 16 bits can say.
@@ -13,11 +15,11 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    /// Takes samples in, -1 to 1.
-    pub(crate) fn hear(&mut self, voice: &[f32]) {
-        for frame in voice.chunks(480) {
-            let energy = frame.iter().map(|sample| sample * sample).sum::<f32>() / frame.len().max(1) as f32;
-            self.energy += (energy - self.energy) * SHARE * frame.len() as f32 / 480.0;
+    /// Takes samples in, -1 to 1, `rate` of them a second.
+    pub(crate) fn hear(&mut self, voice: &[f32], rate: u32) {
+        for frame in voice.chunks(rate as usize / 100) {
+            let energy = mean_square(frame);
+            self.energy += (energy - self.energy) * SHARE * frame.len() as f32 / (rate as f32 / 100.0);
         }
     }
 
@@ -33,15 +35,15 @@ mod tests {
 
     #[test]
     fn a_sine_at_half_scale_is_nine_db_below() {
-        let mut meter = Meter::default();
-        assert_eq!(meter.level(), None);
-        let sine: Vec<f32> =
-            (0..48_000).map(|n| 0.5 * (std::f32::consts::TAU * 1_000.0 * n as f32 / 48_000.0).sin()).collect();
-        meter.hear(&sine);
-        assert!((meter.level().unwrap() + 9.03).abs() < 0.1, "{:?}", meter.level());
-        meter.hear(&[0.0; 480 * 3]);
-        assert!(meter.level().unwrap() < -10.0, "it falls with the sound");
-        meter.hear(&[0.0; 480 * 200]);
-        assert_eq!(meter.level(), None);
+        for rate in [48_000, 16_000, 8_000] {
+            let (mut meter, frame) = (Meter::default(), rate as usize / 100);
+            assert_eq!(meter.level(), None);
+            meter.hear(&crate::testing::sine(1_000.0, rate, 1.0, 0.5), rate);
+            assert!((meter.level().unwrap() + 9.03).abs() < 0.1, "{:?}", meter.level());
+            meter.hear(&vec![0.0; frame * 3], rate);
+            assert!((-13.0..-10.0).contains(&meter.level().unwrap()), "it falls with the sound");
+            meter.hear(&vec![0.0; frame * 200], rate);
+            assert_eq!(meter.level(), None);
+        }
     }
 }

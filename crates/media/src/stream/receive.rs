@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::{STALLED_AFTER, Stream};
+use crate::codec;
 use crate::config::{Codec, Direction, Event, StreamConfig};
 use crate::dtmf::EventReceiver;
 use crate::dtmf::detect::Detector;
@@ -60,7 +61,7 @@ impl Receiver {
             rtcp_settled: false,
             source: None,
             candidate: None,
-            playout: Playout::new(Codec::Opus),
+            playout: Playout::new(Codec::Opus, codec::RATE),
             bursts: Bursts::default(),
             events: EventReceiver::default(),
             tones: None,
@@ -90,6 +91,12 @@ impl Receiver {
             }
             self.heard = Some(now);
         }
+    }
+
+    /// The voice that is heard has `rate` samples per second from now on.
+    pub(super) fn set_rate(&mut self, rate: u32) {
+        self.playout.set_rate(rate);
+        self.tones = None;
     }
 
     pub(super) fn remote_rtp(&self) -> Option<SocketAddr> {
@@ -182,7 +189,7 @@ impl Stream {
         }
     }
 
-    /// The voice that sounds from `now` on; silence where there is none.
+    /// The voice that sounds from `now` on, at the stream's [`rate`](Self::rate); silence where there is none.
     pub fn playout(&mut self, now: Instant, out: &mut [f32]) {
         let receives = self.config.as_ref().is_some_and(|config| config.direction.receives());
         if receives {
@@ -192,7 +199,7 @@ impl Stream {
         } else {
             out.fill(0.0);
         }
-        self.heard.hear(out);
+        self.heard.hear(out, self.rate);
     }
 
     fn hear_tones(&mut self, voice: &[f32]) {
@@ -202,7 +209,7 @@ impl Stream {
             return;
         }
         let mut keys = [None; 4];
-        let tones = receiver.tones.get_or_insert_with(Box::default);
+        let tones = receiver.tones.get_or_insert_with(|| Box::new(Detector::new(self.rate)));
         tones.hear(voice, |key| {
             if let Some(slot) = keys.iter_mut().find(|slot| slot.is_none()) {
                 *slot = Some(key);

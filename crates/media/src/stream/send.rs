@@ -8,6 +8,7 @@ use super::{Channel, Stream, keep_alive};
 use crate::codec::{CodecError, Encoder};
 use crate::config::{Codec, Event, StreamConfig};
 use crate::dtmf::{EventSender, ToneSender};
+use crate::resample;
 use crate::rtp;
 use crate::silence::{self, Silence};
 
@@ -94,9 +95,10 @@ impl Sender {
         }
     }
 
-    pub(super) fn configure(&mut self, config: &StreamConfig) -> Result<(), CodecError> {
+    /// From now on voice has `rate` samples per second.
+    pub(super) fn configure(&mut self, config: &StreamConfig, rate: u32) -> Result<(), CodecError> {
         if self.encoder.as_ref().map(Encoder::config) != Some(&config.send) {
-            let mut encoder = Encoder::new(&config.send)?;
+            let mut encoder = Encoder::with_rate(&config.send, rate)?;
             if let Some(complexity) = self.complexity {
                 encoder.set_complexity(complexity);
             }
@@ -104,6 +106,9 @@ impl Sender {
             self.network = Network::default();
             self.voice.clear();
             self.spurt = true;
+        } else if let Some(encoder) = self.encoder.as_mut().filter(|encoder| encoder.rate() != rate) {
+            resample::convert(&mut self.voice, encoder.rate(), rate);
+            encoder.set_rate(rate);
         }
         Ok(())
     }
@@ -145,10 +150,11 @@ impl Sender {
 }
 
 impl Stream {
-    /// Voice from the microphone, captured just before `now`. Packets leave as soon as they are full.
+    /// Voice from the microphone at the stream's [`rate`](Self::rate), captured just before `now`. Packets leave as soon
+    /// as they are full.
     pub fn capture(&mut self, now: Instant, voice: &[f32]) {
         let Some(config) = &self.config else { return };
-        let frame = config.send.frame_ms() as usize * 48;
+        let frame = (config.send.frame_ms() * self.rate / 1_000) as usize;
         for piece in voice.chunks(frame) {
             let sender = &mut self.sender;
             let start = sender.voice.len();
@@ -157,8 +163,8 @@ impl Stream {
             } else {
                 sender.voice.extend_from_slice(piece);
             }
-            sender.tones.fill(&mut sender.voice[start..]);
-            self.out.hear(&sender.voice[start..]);
+            sender.tones.fill(&mut sender.voice[start..], self.rate);
+            self.out.hear(&sender.voice[start..], self.rate);
             while self.sender.voice.len() >= frame {
                 self.send_frame(now, frame);
             }

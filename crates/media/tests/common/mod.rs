@@ -18,6 +18,12 @@ impl Tone {
         Tone { hertz, rate: rate as f32, at: 0 }
     }
 
+    /// Go on at another rate.
+    pub fn set_rate(&mut self, rate: u32) {
+        self.at = (self.at as f64 * f64::from(rate) / f64::from(self.rate)).round() as u64;
+        self.rate = rate as f32;
+    }
+
     pub fn fill(&mut self, out: &mut [f32]) {
         for sample in out {
             let turns = f64::from(self.hertz) * self.at as f64 / f64::from(self.rate);

@@ -62,11 +62,12 @@ impl Pair {
             bytes[..8].copy_from_slice(&seed.to_le_bytes());
             let mut stream = Stream::new(now, bytes, StreamId(side as u64));
             stream.configure(now, config(address(1 - side, Channel::Rtp))).unwrap();
+            let rate = stream.rate();
             Side {
                 stream,
                 rtp: address(side, Channel::Rtp),
                 rtcp: address(side, Channel::Rtcp),
-                said: Some(Tone::new(hertz, 48_000)),
+                said: Some(Tone::new(hertz, rate)),
                 heard: Vec::new(),
                 events: Vec::new(),
             }
@@ -104,11 +105,13 @@ impl Pair {
     fn tick(&mut self, number: usize) {
         let now = self.now;
         let side = &mut self.sides[number];
-        let mut voice = [0.0; 480];
+        let rate = side.stream.rate();
+        let mut voice = vec![0.0; rate as usize / 100];
         side.stream.playout(now, &mut voice);
         side.heard.extend_from_slice(&voice);
         voice.fill(0.0);
         if let Some(tone) = &mut side.said {
+            tone.set_rate(rate);
             tone.fill(&mut voice);
         }
         side.stream.capture(now, &voice);
