@@ -173,10 +173,12 @@ pub struct StreamConfig {
 }
 
 impl StreamConfig {
-    /// Samples per second of the best voice that may be sent or received: 8000, 16000 or 48000.
-    pub(crate) fn rate(&self) -> u32 {
-        let received = self.receive.iter().map(|(_, codec)| codec.sample_rate());
-        received.fold(self.send.codec.sample_rate(), u32::max)
+    /// Samples per second of the voice: of what we send, or of what was heard last where that is better; 8000, 16000 or
+    /// 48000. What may come and never does costs nothing: an offer of Opus and G.711 that is answered with G.711 leaves a
+    /// call of 8000.
+    pub(crate) fn rate(&self, heard: Option<Codec>) -> u32 {
+        let heard = heard.filter(|heard| self.receive.iter().any(|(_, codec)| codec == heard));
+        heard.map_or(0, Codec::sample_rate).max(self.send.codec.sample_rate())
     }
 
     /// A two-way stream of one codec to `remote_rtp` and the port after it, latching, without telephone events.

@@ -219,7 +219,7 @@ impl Resampler {
 }
 
 /// Outputs made at once.
-const WIDE: usize = 16;
+const WIDE: usize = 8;
 
 /// `sums` and the products of `row` with each of the windows that begin at the first samples of `window`.
 fn wide(window: &[f32], row: &[f32], mut sums: [f32; WIDE]) -> [f32; WIDE] {

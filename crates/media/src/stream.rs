@@ -26,10 +26,10 @@
 //! What is in brackets is not there yet. With SRTP a source is believed, and an address latched to, only after its
 //! packet has proved authentic; with ICE there is no latching, and its consent checks (RFC 7675) are the keep-alives.
 //!
-//! Voice on this side is mono, -1 to 1, in pieces of any length, with as many samples per second as the best codec that
-//! was agreed on: [`Stream::rate`]. So a G.711 call is 8 kHz from end to end, and nothing is converted. `capture` and
-//! `playout` are media time, `now` is when a packet came or a report is due. After every call drain [`Stream::poll_transmit`] and
-//! [`Stream::poll_event`], then call [`Stream::handle_timeout`] at [`Stream::poll_timeout`].
+//! Voice on this side is mono, -1 to 1, in pieces of any length, with as many samples per second as the better codec of
+//! what is sent and what comes: [`Stream::rate`]. So a G.711 call is 8 kHz from end to end, and nothing is converted.
+//! `capture` and `playout` are media time, `now` is when a packet came or a report is due. After every call drain
+//! [`Stream::poll_transmit`] and [`Stream::poll_event`], then call [`Stream::handle_timeout`] at [`Stream::poll_timeout`].
 //!
 //! Read `stream/receive.rs` for whose packets are believed, `stream/send.rs` for what goes out, `stream/report.rs`
 //! for RTCP and statistics.
@@ -163,7 +163,7 @@ impl Stream {
     /// # Errors
     /// The codec refuses its configuration; nothing has changed then.
     pub fn configure(&mut self, now: Instant, config: StreamConfig) -> Result<(), CodecError> {
-        let rate = config.rate();
+        let rate = config.rate(self.receiver.codec);
         self.sender.configure(&config, rate)?;
         if std::mem::replace(&mut self.rate, rate) != rate {
             self.receiver.set_rate(rate);
@@ -180,8 +180,8 @@ impl Stream {
         Ok(())
     }
 
-    /// Samples per second of the voice taken and given, that of the best codec that may be sent or received: 8000, 16000
-    /// or 48000; 48000 until the stream is configured.
+    /// Samples per second of the voice taken and given, that of the better codec of what we send and what comes: 8000, 16000
+    /// or 48000; 48000 until the stream is configured. Another may follow a packet or a new agreement.
     pub fn rate(&self) -> u32 {
         self.rate
     }

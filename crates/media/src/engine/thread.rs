@@ -180,7 +180,6 @@ impl Media {
                     if let Err(error) = leg.stream.configure(now(), *config) {
                         tracing::error!(%error, "the codec refuses what was agreed");
                     }
-                    leg.part.set_rate(leg.stream.rate());
                 }),
                 Command::SetLive { stream, live } => {
                     self.with(stream, |leg| leg.live = live);
@@ -305,6 +304,7 @@ impl Media {
             voice.capture(&mut mouth, self.hardware.delay());
         }
         for leg in self.legs.values_mut() {
+            leg.part.set_rate(leg.stream.rate());
             leg.stream.playout(at, leg.part.said_mut());
         }
         self.mixer.begin();

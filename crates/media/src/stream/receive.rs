@@ -299,6 +299,13 @@ impl Stream {
             return;
         }
         let Some(codec) = codec_of(config, packet.payload_type) else { return };
+        if codec.sample_rate() > self.rate {
+            self.rate = codec.sample_rate();
+            receiver.set_rate(self.rate);
+            if let Err(error) = self.sender.configure(config, self.rate) {
+                tracing::error!(%error, "the codec refuses what it took before");
+            }
+        }
         let rate = codec.clock_rate();
         let before = receiver.codec;
         if codec != Codec::ComfortNoise || before.is_none() {
