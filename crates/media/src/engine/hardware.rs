@@ -84,6 +84,7 @@ impl Hardware {
 
     /// Look after the device: what happened to it.
     pub(super) fn check(&mut self, now: Instant) -> Option<Event> {
+        self.running.measure(now);
         if let Some(retried) = &self.retried {
             let (device, line) = retried.try_recv().ok()?;
             self.retried = None;
@@ -103,7 +104,6 @@ impl Hardware {
             }
             return None;
         }
-        self.running.measure(now);
         let reason = self.running.health.end(now, &self.running.line)?;
         let device = self.device.take()?;
         self.stand_in();
@@ -181,6 +181,8 @@ impl Hardware {
     /// A tick of what the microphone heard.
     pub(super) fn capture(&mut self, mouth: &mut Voice) {
         self.running.ticks = self.running.ticks.saturating_add(1);
+        self.running.slack.less();
+        self.running.mic_spare.less();
         self.running.capture(mouth);
     }
 
@@ -285,8 +287,6 @@ impl Running {
     fn measure(&mut self, now: Instant) {
         let shared = &self.line.shared;
         self.pull.look(now, shared.largest_pull.swap(0, Ordering::Relaxed));
-        self.slack.less(now);
-        self.mic_spare.less(now);
         let ms = |samples: usize, rate: u32| samples as f64 * 1_000.0 / f64::from(rate);
         let pull = ms(self.pull_samples(), self.line.playout_rate);
         let given = shared.pushed.load(Ordering::Relaxed);
@@ -383,34 +383,36 @@ impl Step {
 #[derive(Debug)]
 struct Spare {
     ms: f64,
-    since: Option<Instant>,
-    /// Without trouble for so long, a millisecond less is tried.
-    calm: Duration,
+    /// Ticks without trouble so far, and after how many a millisecond less is tried.
+    calm: u32,
+    patience: u32,
 }
 
 impl Default for Spare {
     fn default() -> Spare {
-        Spare { ms: Spare::STEP, since: None, calm: Spare::CALM }
+        Spare { ms: Spare::STEP, calm: 0, patience: Spare::PATIENCE }
     }
 }
 
 impl Spare {
     const STEP: f64 = 5.0;
     const MOST: f64 = 60.0;
-    const CALM: Duration = Duration::from_secs(5);
-    const MOST_CALM: Duration = Duration::from_secs(320);
+    /// 5 s, and 5 minutes.
+    const PATIENCE: u32 = 1_000;
+    const MOST_PATIENCE: u32 = 64 * Spare::PATIENCE;
 
     fn more(&mut self) {
         self.ms = (self.ms + Spare::STEP).min(Spare::MOST);
-        self.calm = (self.calm * 2).min(Spare::MOST_CALM);
-        self.since = None;
+        self.patience = (self.patience * 2).min(Spare::MOST_PATIENCE);
+        self.calm = 0;
     }
 
-    fn less(&mut self, now: Instant) {
-        let since = *self.since.get_or_insert(now);
-        if self.ms > 0.0 && now.saturating_duration_since(since) >= self.calm {
+    /// A tick has passed.
+    fn less(&mut self) {
+        self.calm += 1;
+        if self.calm >= self.patience {
             self.ms = (self.ms - 1.0).max(0.0);
-            self.since = Some(now);
+            self.calm = 0;
         }
     }
 }
