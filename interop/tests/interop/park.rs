@@ -79,18 +79,14 @@ async fn somebody_else_knows_where() -> Result {
 async fn a_hang_up_while_parking_does_not_cut_the_customer() -> Result {
     let trio = Trio::with(|account| account.slots(SlotSource::DialogInfo(701..=703))).await?;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let his = trio.his.clone();
-    let park = tokio::spawn(async move { his.park().await });
-    while trio.his.state().is_some_and(|state| state.task.is_none()) {
-        tokio::task::yield_now().await;
-    }
-    let hang_up = trio.his.clone();
-    let hang_up = tokio::spawn(async move { hang_up.hangup().await });
+    // Both are asked for at once, so that the hang-up comes before any answer of the exchange.
+    let (park, hang_up) =
+        tokio::join!(within("the park", 15, trio.his.park()), within("the hang-up", 20, trio.his.hangup()));
+    park??;
+    hang_up??;
     trio.bob
         .change(&trio.his, "a hang-up that is held back", |change| matches!(change, CallChange::HangUpHeldBack))
         .await?;
-    within("the park", 15, park).await???;
-    within("the hang-up", 5, hang_up).await???;
     retrieved(&trio, "701").await?;
     trio.stop().await
 }
