@@ -201,7 +201,8 @@ struct Deep {
 
 #[derive(Debug, Clone)]
 enum WaveDecoder {
-    G711(&'static [f32; 256]),
+    Ulaw,
+    Alaw,
     G722(Box<g722::Decoder>),
 }
 
@@ -221,8 +222,8 @@ impl Decoder {
     pub fn with_rate(codec: Codec, rate: u32) -> Result<Decoder, CodecError> {
         let wave = |coder| DecoderKind::Wave { coder, plc: plc::Plc::new(codec.sample_rate()) };
         let kind = match codec {
-            Codec::Pcmu => wave(WaveDecoder::G711(&g711::ULAW)),
-            Codec::Pcma => wave(WaveDecoder::G711(&g711::ALAW)),
+            Codec::Pcmu => wave(WaveDecoder::Ulaw),
+            Codec::Pcma => wave(WaveDecoder::Alaw),
             Codec::G722 => wave(WaveDecoder::G722(Box::new(g722::Decoder::new()))),
             Codec::ComfortNoise => DecoderKind::Noise(noise::Noise::new()),
             Codec::Opus => {
@@ -343,7 +344,8 @@ impl DecoderKind {
             }
             DecoderKind::Wave { coder, plc } => {
                 match coder {
-                    WaveDecoder::G711(table) => out.extend(payload.iter().map(|byte| table[usize::from(*byte)])),
+                    WaveDecoder::Ulaw => out.extend(payload.iter().map(|byte| g711::from_ulaw(*byte))),
+                    WaveDecoder::Alaw => out.extend(payload.iter().map(|byte| g711::from_alaw(*byte))),
                     WaveDecoder::G722(coder) => {
                         out.extend(payload.iter().flat_map(|byte| coder.decode(*byte)).map(narrow));
                     }

@@ -48,6 +48,8 @@ pub(crate) struct Playout {
     /// The decoder as it was where the hole begins.
     before: Option<Decoder>,
     hole: Option<Hole>,
+    /// Where a hole was rewound: what was going to be made up next, to be faded out.
+    fading: [f32; FADE],
     voice: Vec<f32>,
     read: usize,
     /// The last sample given out; and whether the decoder's filter begins anew with the next frame.
@@ -74,8 +76,6 @@ struct Hole {
     from: i64,
     /// Since a packet came late: the timestamp up to which the rewound decoder has got.
     rewound: Option<i64>,
-    /// What was going to be made up next, to be faded out.
-    fading: [f32; FADE],
 }
 
 /// What was counted over the stream's whole life.
@@ -97,6 +97,7 @@ impl Playout {
             decoder: None,
             before: None,
             hole: None,
+            fading: [0.0; FADE],
             voice: Vec::with_capacity(MAX_VOICE),
             read: 0,
             last: 0.0,
@@ -127,6 +128,7 @@ impl Playout {
         let before = std::mem::replace(&mut self.rate, Rate::new(rate));
         let scaled = |samples: i64| samples * i64::from(rate) / i64::from(before.hertz);
         (self.clock, self.content) = (scaled(self.clock), scaled(self.content));
+        self.drop_read();
         resample::convert(&mut self.voice, before.hertz, rate);
         resample::even_out(self.last, &mut self.voice, self.rate.fade());
         self.seam = true;
@@ -177,11 +179,10 @@ impl Playout {
         self.keep_time(now);
         let mut filled = 0;
         while filled < out.len() {
-            if self.read == self.voice.len() {
-                self.voice.clear();
-                self.read = 0;
-            }
             let wanted = out.len() - filled;
+            if self.pending() < wanted.min(self.rate.step()) {
+                self.drop_read();
+            }
             while self.pending() < wanted.min(self.rate.step()) {
                 self.more(self.clock + filled as i64);
             }
@@ -190,9 +191,6 @@ impl Playout {
             self.read += piece;
             filled += piece;
         }
-        // Keep the front short, so that the vector never grows.
-        self.voice.drain(..self.read);
-        self.read = 0;
         self.last = out.last().copied().unwrap_or(self.last);
         self.clock += out.len() as i64;
         if let Some(delay) = self.jitter.delay(self.rate.micros(self.clock + self.pending() as i64)) {
@@ -211,6 +209,12 @@ impl Playout {
     /// Mean time from the arrival of the fastest packets to their playing, in µs.
     pub(crate) fn delay(&self) -> u64 {
         self.delay.max(0.0) as u64
+    }
+
+    /// Keep the front short, so that the vector never grows.
+    fn drop_read(&mut self) {
+        self.voice.drain(..self.read);
+        self.read = 0;
     }
 
     fn pending(&self) -> usize {
@@ -273,8 +277,8 @@ impl Playout {
             resample::even_out(last, &mut self.voice[start..], self.rate.fade());
         }
         self.leave_out(start, over, held.content.0);
-        if let Some(hole) = hole.filter(|hole| hole.rewound.is_some()) {
-            fade_in(&hole.fading[..self.rate.fade()], &mut self.voice[start..]);
+        if hole.is_some_and(|hole| hole.rewound.is_some()) {
+            fade_in(&self.fading[..self.rate.fade()], &mut self.voice[start..]);
         }
         self.level.hear(&self.voice[start..]);
     }
@@ -302,7 +306,7 @@ impl Playout {
             self.scratch.clear();
             let fade = self.rate.fade();
             decoder.conceal(fade, &mut self.scratch);
-            hole.fading[..fade].copy_from_slice(&self.scratch[..fade]);
+            self.fading[..fade].copy_from_slice(&self.scratch[..fade]);
             decoder.copy_from(before);
         }
         let from = hole.rewound.unwrap_or(hole.from);
@@ -362,7 +366,7 @@ impl Playout {
                 Some(before) => before.copy_from(decoder),
                 None => self.before = Some(decoder.clone()),
             }
-            self.hole = Some(Hole { from: known, rewound: None, fading: [0.0; FADE] });
+            self.hole = Some(Hole { from: known, rewound: None });
         }
         // While we play earlier than wanted, waiting costs nothing that is not due.
         let off = self.jitter.error(at);
@@ -427,8 +431,8 @@ impl Playout {
             return false;
         }
         self.leave_out(start, over, codec);
-        if let Some(hole) = self.hole.take().filter(|hole| hole.rewound.is_some()) {
-            fade_in(&hole.fading[..self.rate.fade()], &mut self.voice[start..]);
+        if self.hole.take().is_some_and(|hole| hole.rewound.is_some()) {
+            fade_in(&self.fading[..self.rate.fade()], &mut self.voice[start..]);
         }
         self.tally.recovered += self.rate.full(self.voice.len() - start);
         self.jitter.pass(units);
