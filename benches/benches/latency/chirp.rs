@@ -21,6 +21,13 @@ fn chirp() -> Vec<f32> {
     (0..LENGTH).map(sample).collect()
 }
 
+/// What is said again and again.
+pub(crate) fn round() -> Vec<f32> {
+    let mut round = chirp();
+    round.resize(EVERY, 0.0);
+    round
+}
+
 /// Plays chirps until it is dropped.
 pub(crate) struct Feeder {
     program: Child,
@@ -35,9 +42,7 @@ impl Feeder {
             .spawn()
             .unwrap();
         let mut into = program.stdin.take().unwrap();
-        let mut round = chirp();
-        round.resize(EVERY, 0.0);
-        let bytes: Vec<u8> = round.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+        let bytes: Vec<u8> = round().iter().flat_map(|sample| sample.to_le_bytes()).collect();
         // Ends with the program.
         std::thread::spawn(move || while into.write_all(&bytes).is_ok() {});
         Feeder { program }

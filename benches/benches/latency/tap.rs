@@ -14,19 +14,19 @@ use media::{Device, System};
 const LOOK: Duration = Duration::from_micros(500);
 
 /// A thread with a tap, until it is asked for its result.
-struct Worker<T> {
+pub(crate) struct Worker<T> {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<T>,
 }
 
 impl<T: Send + 'static> Worker<T> {
-    fn start(run: impl FnOnce(&AtomicBool) -> T + Send + 'static) -> Worker<T> {
+    pub(crate) fn start(run: impl FnOnce(&AtomicBool) -> T + Send + 'static) -> Worker<T> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         Worker { stop, thread: std::thread::spawn(move || run(&stopped)) }
     }
 
-    fn finish(self) -> T {
+    pub(crate) fn finish(self) -> T {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().unwrap()
     }
@@ -36,6 +36,16 @@ impl<T: Send + 'static> Worker<T> {
 pub(crate) struct Recording {
     pub(crate) start: Instant,
     pub(crate) voice: Vec<f32>,
+}
+
+impl Recording {
+    /// Without so many samples at the start.
+    pub(crate) fn after(mut self, samples: usize) -> Recording {
+        let samples = samples.min(self.voice.len());
+        self.voice.drain(..samples);
+        self.start += Duration::from_secs_f64(samples as f64 / 48_000.0);
+        self
+    }
 }
 
 pub(crate) struct Recorder {

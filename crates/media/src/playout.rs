@@ -10,12 +10,14 @@
 //! The decoder is copied where a hole begins. A packet that comes while its hole is being filled is decoded from that
 //! copy, as if it had been in time, and what is left of it is faded in over what was made up.
 
+mod rate;
+
 use crate::codec::{self, Decoder, RATE};
 use crate::config::Codec;
 use crate::jitter::{DelayPolicy, Held, Inserted, Jitter, Next};
 use crate::power::mean_square;
 use crate::resample;
-use crate::stretch::Lengths;
+use rate::Rate;
 
 /// Voice is faded into another over 5 ms: so many samples at most.
 const FADE: usize = RATE as usize / 200;
@@ -544,58 +546,4 @@ fn fade_in(fading: &[f32], voice: &mut [f32]) {
 /// What is made up at once while nothing comes, 10 ms, as the codec's timestamps count it.
 fn step_of(codec: Codec) -> i64 {
     i64::from(codec.clock_rate()) / 100
-}
-
-/// Samples per second, and what follows from it.
-#[derive(Debug, Clone, Copy)]
-struct Rate {
-    hertz: u32,
-    lengths: Lengths,
-}
-
-impl Rate {
-    fn new(hertz: u32) -> Rate {
-        Rate { hertz, lengths: Lengths::new(hertz) }
-    }
-
-    /// What is made up at once while nothing comes: 10 ms.
-    fn step(self) -> usize {
-        self.hertz as usize / 100
-    }
-
-    fn fade(self) -> usize {
-        self.hertz as usize / 200
-    }
-
-    /// The longest frame.
-    fn longest(self) -> usize {
-        codec::MAX_FRAME / (RATE / self.hertz) as usize
-    }
-
-    /// Rounded up to what a decoder can make up: whole 2.5 ms.
-    fn whole(self, samples: usize) -> usize {
-        samples.next_multiple_of(self.hertz as usize / 400).min(self.longest())
-    }
-
-    /// So many at 48 kHz.
-    fn full(self, samples: usize) -> u64 {
-        samples as u64 * u64::from(RATE / self.hertz)
-    }
-
-    /// Of so many timestamp units.
-    fn samples_of(self, units: i64, codec: Codec) -> usize {
-        usize::try_from(units * i64::from(self.hertz) / i64::from(codec.clock_rate())).unwrap_or(0)
-    }
-
-    fn units(self, samples: i64, codec: Codec) -> i64 {
-        samples * i64::from(codec.clock_rate()) / i64::from(self.hertz)
-    }
-
-    fn micros(self, samples: i64) -> i64 {
-        codec::micros(samples, self.hertz)
-    }
-
-    fn samples(self, micros: i64) -> usize {
-        usize::try_from(micros * i64::from(self.hertz) / 1_000_000).unwrap_or(0)
-    }
 }
