@@ -140,7 +140,8 @@ fn by_clockwork(setting: Setting, seconds: u64) -> Measured {
         let mouth = clockwork::mouth(said, said.elapsed().as_secs() as usize);
         (mouth.after(skipped), Recording { start: heard.0, voice }.after(skipped))
     });
-    Measured { devices: setting.period as f64, all, parts }
+    // One to hear, and one to play: what a speaker takes must have been there before.
+    Measured { devices: 2.0 * setting.period as f64, all, parts }
 }
 
 fn through_a_server(setting: Setting, seconds: u64) -> Measured {
